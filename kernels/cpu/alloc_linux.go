@@ -1,0 +1,30 @@
+package cpu
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapPages maps at least size bytes, on a huge-page boundary where size is at least an eighth of one.
+func mapPages(size int) (block []byte, free func(), err error) {
+	const flags = unix.MAP_ANON | unix.MAP_PRIVATE
+	huge := size >= hugePage/8
+	length := size
+	if huge {
+		// Whole huge pages, plus one to move the start to a boundary.
+		length = (size+hugePage-1)/hugePage*hugePage + hugePage
+	}
+	mapped, err := unix.Mmap(-1, 0, length, unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	free = func() { _ = unix.Munmap(mapped) } // fails only for a range that was never mapped
+	if !huge {
+		return mapped[:size:size], free, nil
+	}
+	start := int(-uintptr(unsafe.Pointer(unsafe.SliceData(mapped))) % hugePage)
+	block = mapped[start : length-hugePage+start]
+	_ = unix.Madvise(block, unix.MADV_HUGEPAGE) // advice: a kernel without huge pages refuses it
+	return block[:size:size], free, nil
+}

@@ -1,0 +1,54 @@
+package cpu
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/realflops/realflops/kernels"
+	"github.com/realflops/realflops/kernels/kerneltest"
+)
+
+// TestConformance runs the suite of every implementation that is compiled in, not only of
+// those that this CPU would pick.
+func TestConformance(t *testing.T) {
+	for _, impl := range All() {
+		if impl.Kernel == kernels.GEMM {
+			continue // TestEveryGEMMConforms, which goes over threads and sizes of blocks too
+		}
+		t.Run(fmt.Sprintf("%s/%s/%s", impl.Kernel, strings.ReplaceAll(string(impl.Precision), "/", "-"), impl.Engine), func(t *testing.T) {
+			needs(t, impl)
+			switch f := impl.Func.(type) {
+			case UnaryFunc[float32]:
+				kerneltest.Unary(t, f, oracle(t, kerneltest.FP32, impl.Kernel))
+			case UnaryFunc[kernels.Float16]:
+				kerneltest.Unary(t, f, oracle(t, kerneltest.FP16, impl.Kernel))
+			case TriadFunc:
+				kerneltest.Triad(t, f)
+			case CopyFunc:
+				kerneltest.Copy(t, f)
+			case FMAFunc:
+				kerneltest.FMA(t, f)
+			default:
+				t.Fatalf("no suite for a %T", f)
+			}
+		})
+	}
+}
+
+// needs skips, by name, what this CPU lacks the instructions for.
+func needs(t testing.TB, impl Impl) {
+	t.Helper()
+	if missing := impl.Missing(); len(missing) > 0 {
+		t.Skipf("skip: engine %s needs %s", impl.Engine, strings.Join(missing, ", "))
+	}
+}
+
+func oracle[T any](t *testing.T, of map[kernels.Kernel]kerneltest.Oracle[T], k kernels.Kernel) kerneltest.Oracle[T] {
+	t.Helper()
+	o, ok := of[k]
+	if !ok {
+		t.Fatalf("no oracle for %s", k)
+	}
+	return o
+}

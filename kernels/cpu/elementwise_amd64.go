@@ -1,0 +1,60 @@
+package cpu
+
+import "github.com/realflops/realflops/kernels"
+
+func init() {
+	register(
+		Impl{kernels.ReLU, kernels.FP32, GoAVX2, needsAVX2, unary32(reluFP32AVX2)},
+		Impl{kernels.ReLU, kernels.FP16, GoAVX2, needsAVX2, unary16(reluFP16AVX2)},
+		Impl{kernels.Sigmoid, kernels.FP32, GoAVX2, needsAVX2, unary32(sigmoidFP32AVX2)},
+		Impl{kernels.Sigmoid, kernels.FP16, GoAVX2, needsAVX2, unary16(sigmoidFP16AVX2)},
+		Impl{kernels.Triad, kernels.FP64, GoAVX2, needsAVX2, triad64(triadFP64AVX2)},
+		Impl{kernels.Copy, kernels.FP64, GoAVX2, needsAVX2, copy64(copyFP64AVX2)},
+
+		Impl{kernels.ReLU, kernels.FP32, GoAVX512, needsAVX512, unary32(reluFP32AVX512)},
+		Impl{kernels.ReLU, kernels.FP16, GoAVX512, needsAVX512, unary16(reluFP16AVX512)},
+		Impl{kernels.Sigmoid, kernels.FP32, GoAVX512, needsAVX512, unary32(sigmoidFP32AVX512)},
+		Impl{kernels.Sigmoid, kernels.FP16, GoAVX512, needsAVX512, unary16(sigmoidFP16AVX512)},
+		Impl{kernels.Triad, kernels.FP64, GoAVX512, needsAVX512, triad64(triadFP64AVX512)},
+		Impl{kernels.Copy, kernels.FP64, GoAVX512, needsAVX512, copy64(copyFP64AVX512)},
+	)
+}
+
+// The assembly takes pointers. These wrappers give it slices, and panic, as the twins do,
+// where one is shorter than that which says n.
+
+func unary32(f func(dst, src *float32, n int)) UnaryFunc[float32] {
+	return func(dst, src []float32) {
+		if n := len(src); n > 0 {
+			_ = dst[n-1]
+			f(&dst[0], &src[0], n)
+		}
+	}
+}
+
+func unary16(f func(dst, src *uint16, n int)) UnaryFunc[kernels.Float16] {
+	return func(dst, src []kernels.Float16) {
+		if n := len(src); n > 0 {
+			_ = dst[n-1]
+			f((*uint16)(&dst[0]), (*uint16)(&src[0]), n)
+		}
+	}
+}
+
+func triad64(f func(dst, a, b *float64, n int, s float64)) TriadFunc {
+	return func(dst, a, b []float64, s float64) {
+		if n := len(dst); n > 0 {
+			_, _ = a[n-1], b[n-1]
+			f(&dst[0], &a[0], &b[0], n, s)
+		}
+	}
+}
+
+func copy64(f func(dst, src *float64, n int)) CopyFunc {
+	return func(dst, src []float64) {
+		if n := len(src); n > 0 {
+			_ = dst[n-1]
+			f(&dst[0], &src[0], n)
+		}
+	}
+}
