@@ -1,0 +1,26 @@
+package bench
+
+import (
+	"context"
+
+	"github.com/realflops/realflops/kernels"
+)
+
+// Case is one line of a plan: what to measure and for how long.
+type Case struct {
+	kernels.Spec
+	Threads int
+	Engine  string // "" for the best that the machine can run
+	Data    Data
+	Seed    uint64  // of the data
+	Level   string  // level of the memory hierarchy that the working set is made for
+	MinS    float64 // seconds measured at least
+	MaxS    float64 // seconds measured at most; measuring stops between the two once the interval is narrow
+}
+
+// Runner measures cases on one device.
+type Runner interface {
+	// Run measures c. A measurement that could not be made is a Result whose
+	// Status is Failed; the error is for ctx alone: then what was sampled so far is in the Result.
+	Run(ctx context.Context, c Case) (Result, error)
+}

@@ -1,0 +1,40 @@
+package bench
+
+import "fmt"
+
+// The warning codes. docs/warnings.md explains each; a test holds the two together.
+const (
+	FewSamples    = "few_samples"
+	Noisy         = "noisy"
+	NotPlateaued  = "not_plateaued"
+	Preempted     = "preempted"
+	ClockUnknown  = "clock_unknown"
+	CacheResident = "cache_resident"
+	ShapeSkipped  = "shape_skipped"
+	Interrupted   = "interrupted"
+)
+
+// WarningCode is one row of the table of warnings.
+type WarningCode struct {
+	Code    string
+	Meaning string // one line: what was seen and what it does to the figure
+}
+
+var warningCodes = []WarningCode{
+	{FewSamples, "fewer than 6 samples: the interval is the smallest and the largest sample, not a 95% interval"},
+	{Noisy, "the 95% interval is wider than 3% of the median on either side"},
+	{NotPlateaued, "the rate was still drifting when the time was over; the figure is the median of the second half"},
+	{Preempted, "the operating system took the CPU away more than 20 times a second and thread"},
+	{ClockUnknown, "the core clock could not be measured beside the samples"},
+	{CacheResident, "the working set meant for memory is smaller than twice the last-level cache, because memory or the suite bounds it"},
+	{ShapeSkipped, "the shape was not run because it needs more memory than this process may use"},
+	{Interrupted, "measuring was interrupted; the figure is of the samples made until then"},
+}
+
+// WarningCodes lists every code with its meaning, in the order of docs/warnings.md.
+func WarningCodes() []WarningCode { return append([]WarningCode(nil), warningCodes...) }
+
+// Warn makes a warning; the text is one sentence with the figures.
+func Warn(code, format string, args ...any) Warning {
+	return Warning{Code: code, Text: fmt.Sprintf(format, args...)}
+}
