@@ -1,0 +1,116 @@
+package calibrate
+
+import (
+	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/kernels"
+)
+
+// The verdicts of a comparison.
+const (
+	Faster       = "faster"
+	Slower       = "slower"
+	NoDifference = "no difference seen"
+	OnlyA        = "only in A"
+	OnlyB        = "only in B"
+	BothFailed   = "failed in both"
+)
+
+// Comparison is one measurement of run B against the same one of run A.
+type Comparison struct {
+	Kernel    kernels.Kernel    `json:"kernel"`
+	Precision kernels.Precision `json:"precision"`
+	Level     string            `json:"level"`
+	A         *bench.Result     `json:"a"`
+	B         *bench.Result     `json:"b"`
+	Unit      string            `json:"unit"`
+	Ratio     *Figure           `json:"ratio"` // B / A; nil where one side is missing or failed
+	Verdict   string            `json:"verdict"`
+}
+
+// Compare pairs the results of two runs. A pair is the same kernel, precision, shape
+// and thread count; what is left is paired by level of the memory hierarchy and by
+// "one thread" against "all threads", so that machines with other caches or core counts
+// can be held side by side. The ratio's interval is the widest that the two 95%
+// intervals allow (B.lo/A.hi to B.hi/A.lo); where it holds 1, no difference was seen.
+func Compare(a, b []bench.Result) []Comparison {
+	exact := func(x, y bench.Result) bool { return x.Shape == y.Shape && x.Threads == y.Threads }
+	alike := func(x, y bench.Result) bool {
+		if x.Kernel == kernels.GEMM && x.Shape != y.Shape {
+			return false
+		}
+		return x.Level == y.Level && (x.Threads == 1) == (y.Threads == 1)
+	}
+	partner := make([]int, len(a)) // index into b, or -1
+	taken := make([]bool, len(b))
+	for i := range partner {
+		partner[i] = -1
+	}
+	for _, same := range []func(x, y bench.Result) bool{exact, alike} {
+		for i, x := range a {
+			if partner[i] >= 0 {
+				continue
+			}
+			for j, y := range b {
+				if !taken[j] && x.Kernel == y.Kernel && x.Precision == y.Precision && same(x, y) {
+					partner[i], taken[j] = j, true
+					break
+				}
+			}
+		}
+	}
+
+	var rows []Comparison
+	for i := range a {
+		var y *bench.Result
+		if partner[i] >= 0 {
+			y = &b[partner[i]]
+		}
+		rows = append(rows, compareOne(&a[i], y))
+	}
+	for j := range b {
+		if !taken[j] {
+			rows = append(rows, compareOne(nil, &b[j]))
+		}
+	}
+	return rows
+}
+
+func compareOne(a, b *bench.Result) Comparison {
+	known := a
+	if known == nil {
+		known = b
+	}
+	c := Comparison{Kernel: known.Kernel, Precision: known.Precision, Level: known.Level, A: a, B: b}
+	if rate, ok := known.Rate(); ok {
+		c.Unit = rate.Unit
+	}
+	ra, okA := sideRate(a)
+	rb, okB := sideRate(b)
+	switch {
+	case !okA && !okB:
+		c.Verdict = BothFailed
+	case !okB:
+		c.Verdict = OnlyA
+	case !okA:
+		c.Verdict = OnlyB
+	default:
+		c.Unit = ra.Unit
+		c.Ratio = &Figure{Value: rb.Value / ra.Value, Lo: rb.Lo / ra.Hi, Hi: rb.Hi / ra.Lo}
+		switch {
+		case c.Ratio.Lo > 1:
+			c.Verdict = Faster
+		case c.Ratio.Hi < 1:
+			c.Verdict = Slower
+		default:
+			c.Verdict = NoDifference
+		}
+	}
+	return c
+}
+
+func sideRate(r *bench.Result) (bench.Rate, bool) {
+	if r == nil {
+		return bench.Rate{}, false
+	}
+	return r.Rate()
+}
