@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realflops/realflops/agent"
+	"github.com/realflops/realflops/agent/store"
+	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/calibrate"
+)
+
+func (a *app) compareCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compare A B",
+		Short: "Hold two runs against each other, kernel by kernel",
+		Long: `compare prints a row for each measurement of two runs: both figures, the ratio B / A
+with its interval, and the verdict. Where the interval holds 1, no difference was seen.
+
+A run is an id of "realflops history" or the start of one, "latest", or a file
+written by "run --out" or "run --json".`,
+		Args: exactArgs(2, "two runs"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var docs [2]agent.Document
+			for i, name := range args {
+				var err error
+				if docs[i], err = a.loadRun(cmd.Context(), name); err != nil {
+					return err
+				}
+			}
+			rows := calibrate.Compare(docs[0].Results, docs[1].Results)
+			if a.json {
+				return a.printJSON(struct {
+					Schema string                 `json:"schema"`
+					A      agent.Run              `json:"a"`
+					B      agent.Run              `json:"b"`
+					Rows   []calibrate.Comparison `json:"rows"`
+				}{"realflops-compare/1", docs[0].Run, docs[1].Run, rows})
+			}
+			return a.printComparison(docs, rows)
+		},
+	}
+}
+
+func (a *app) printComparison(docs [2]agent.Document, rows []calibrate.Comparison) error {
+	for i, d := range docs {
+		if _, err := fmt.Fprintf(a.stdout, "%c: run %s on %s, %s suite\n", 'A'+rune(i), d.Run.ID, d.Host.Name, d.Run.Suite); err != nil {
+			return err
+		}
+	}
+	t := newTable("kernel", "precision", ">shape", "level", ">threads", ">A", ">B", ">B / A", ">interval", "verdict")
+	for _, r := range rows {
+		known := r.A
+		if known == nil {
+			known = r.B
+		}
+		ratio, interval := "", ""
+		if r.Ratio != nil {
+			ratio = fmt.Sprintf("%.3f", r.Ratio.Value)
+			interval = fmt.Sprintf("%.3f-%.3f", r.Ratio.Lo, r.Ratio.Hi)
+		}
+		t.add(string(r.Kernel), string(r.Precision), known.Shape.String(), r.Level, fmt.Sprint(known.Threads), figure(r.A), figure(r.B), ratio, interval, r.Verdict)
+	}
+	return t.write(a.stdout, a.outPaint())
+}
+
+// figure is the rate of a result, or why there is none.
+func figure(r *bench.Result) string {
+	if r == nil {
+		return "-"
+	}
+	if rate, ok := r.Rate(); ok {
+		return si(rate.Value, rate.Unit)
+	}
+	return "failed"
+}
+
+// maxDocument bounds what is read of a run's file: a full run is under 1 MB.
+const maxDocument = 64 << 20
+
+// loadRun finds a run by file, id, start of an id, or "latest".
+func (a *app) loadRun(ctx context.Context, name string) (agent.Document, error) {
+	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+		return readDocument(name, info.Size())
+	}
+	var doc agent.Document
+	err := a.withStore(ctx, func(s *store.Store) error {
+		stored, err := s.Load(ctx, name)
+		if err != nil {
+			return err
+		}
+		doc, err = agent.FromStore(stored)
+		return err
+	})
+	return doc, err
+}
+
+func readDocument(path string, size int64) (agent.Document, error) {
+	var doc agent.Document
+	if size > maxDocument {
+		return doc, fmt.Errorf("%s is %s, more than any run: want a file written by `realflops run --out`", path, binary(float64(size)))
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return doc, err
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return doc, fmt.Errorf("%s is no run: %w; want a file written by `realflops run --out`", path, err)
+	}
+	if doc.Schema != agent.Schema {
+		return doc, fmt.Errorf("%s has schema %q, want %q: a file written by `realflops run --out`", path, doc.Schema, agent.Schema)
+	}
+	return doc, nil
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/realflops/realflops/agent"
+	"github.com/realflops/realflops/agent/store"
+	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/calibrate"
+	"github.com/realflops/realflops/calibrate/estimate"
+	"github.com/realflops/realflops/calibrate/model"
+	"github.com/realflops/realflops/kernels"
+)
+
+type estimateFlags struct {
+	shape     shapeFlags
+	task      string
+	profile   string
+	threads   int
+	newTokens int
+	tokens    float64
+	samples   float64
+	optimizer string
+	price     float64
+}
+
+func (a *app) estimateCommand() *cobra.Command {
+	var f estimateFlags
+	cmd := &cobra.Command{
+		Use:   "estimate MODEL",
+		Short: "Price a model on a measured machine",
+		Long: `estimate prices every operation of a model at the rate that was measured for its own
+shape, and says what binds it. The range holds the curves' intervals and the spread of the
+assumptions; a framework's own time is not in.
+
+` + modelHelp(),
+		Args: exactArgs(1, "one model, such as gpt2"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.shape.check(cmd.Flags()); err != nil {
+				return err
+			}
+			for name, v := range map[string]float64{"threads": float64(f.threads), "new-tokens": float64(f.newTokens), "tokens": f.tokens, "samples": f.samples, "price": f.price} {
+				if cmd.Flags().Changed(name) && !(v > 0) {
+					return usage("--%s %v: want a number above 0", name, v)
+				}
+			}
+			m, err := loadModel(args[0])
+			if err != nil {
+				return err
+			}
+			device, err := a.loadDevice(cmd.Context(), f.profile)
+			if err != nil {
+				return err
+			}
+			setup, err := f.setup(cmd.Context(), device)
+			if err != nil {
+				return err
+			}
+			setup.Causal = f.shape.causalFlag(cmd.Flags())
+			e, err := estimate.Estimate(m, device, setup)
+			if err != nil {
+				return usage("%w", err)
+			}
+			if a.json {
+				return a.printJSON(e)
+			}
+			return a.printEstimate(e)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.task, "task", string(estimate.Forward), "forward, prefill, decode or train")
+	fl.StringVar(&f.profile, "profile", store.Latest, "profile to price on: latest (of this host), a run, or a file")
+	fl.IntVar(&f.threads, "threads", 0, "threads to run on (default: all that the profile has)")
+	fl.IntVar(&f.newTokens, "new-tokens", 0, "of decode: tokens that follow the context")
+	fl.Float64Var(&f.tokens, "tokens", 0, "tokens of the whole job")
+	fl.Float64Var(&f.samples, "samples", 0, "sequences of the whole job")
+	fl.StringVar(&f.optimizer, "optimizer", "", "of train: adamw")
+	fl.Float64Var(&f.price, "price", 0, "price of the machine an hour, for the cost")
+	f.shape.register(fl)
+	return cmd
+}
+
+func (f estimateFlags) setup(ctx context.Context, device *calibrate.Device) (estimate.Setup, error) {
+	s := estimate.Setup{
+		Task: estimate.Task(f.task), Batch: f.shape.batch, Seq: f.shape.seq, Context: f.shape.context,
+		Precision: kernels.Precision(f.shape.precision), Threads: f.threads, Device: device.Model, Optimizer: f.optimizer,
+		NewTokens: f.newTokens, Tokens: f.tokens, Samples: f.samples, PricePerHour: f.price,
+	}
+	if f.profile == store.Latest { // this very host, so its memory is the one that counts
+		host, err := detectHost(ctx)
+		if err != nil {
+			return s, err
+		}
+		s.MemoryBytes = float64(usableMemory(host))
+	}
+	return s, nil
+}
+
+// loadDevice finds the CPU of a profile: the newest of this host, that of a run, or
+// that of a file (a profile, or a run with one).
+func (a *app) loadDevice(ctx context.Context, name string) (*calibrate.Device, error) {
+	profile, err := a.loadProfile(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(profile.Devices, func(d calibrate.Device) bool { return d.Kind == "cpu" })
+	if i < 0 {
+		return nil, fmt.Errorf("profile %s holds no CPU: %w", name, estimate.ErrNoProfile)
+	}
+	return &profile.Devices[i], nil
+}
+
+func (a *app) loadProfile(ctx context.Context, name string) (calibrate.Profile, error) {
+	var p calibrate.Profile
+	if info, err := os.Stat(name); err == nil && !info.IsDir() {
+		return readProfile(name, info.Size())
+	}
+	if name != store.Latest {
+		doc, err := a.loadRun(ctx, name)
+		if err == nil && doc.Profile == nil {
+			err = fmt.Errorf("run %s has no profile: want one of a whole `realflops run`", doc.Run.ID)
+		}
+		if err != nil {
+			return p, err
+		}
+		return *doc.Profile, nil
+	}
+	host, err := detectHost(ctx)
+	if err != nil {
+		return p, err
+	}
+	err = a.withStore(ctx, func(s *store.Store) error {
+		p, err = s.LatestProfile(ctx, host.ID)
+		if errors.Is(err, store.ErrNotFound) {
+			return estimate.ErrNoProfile
+		}
+		return err
+	})
+	return p, err
+}
+
+func readProfile(path string, size int64) (calibrate.Profile, error) {
+	if doc, err := readDocument(path, size); err == nil && doc.Profile != nil {
+		return *doc.Profile, doc.Profile.Check()
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return calibrate.Profile{}, err
+	}
+	p, err := calibrate.Read(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+func (a *app) printEstimate(e *estimate.Document) error {
+	w, paint := a.stdout, a.outPaint()
+	out := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	out("%s on %s, %s, %s: task %s, batch %d, %d positions, context %d\n", paint.bold(e.Model.Name), e.Setup.Device,
+		plural(e.Setup.Threads, "thread"), e.Setup.Precision, e.Task, e.Setup.Batch, e.Setup.Seq, e.Setup.Context)
+
+	out("\n")
+	figures := newTable("figure", ">value", ">from", ">to", "convention")
+	add := func(name string, f *estimate.Figure, show func(float64) string) {
+		if f == nil {
+			return
+		}
+		lo, hi := show(f.Lo), show(f.Hi)
+		if f.Lo == f.Hi {
+			lo, hi = "", ""
+		}
+		figures.add(name, show(f.Value), lo, hi, f.Convention)
+	}
+	perSecond := func(v float64) string { return digits(v) }
+	add("time a "+e.Unit, &e.TimeS, seconds)
+	add("total time", e.TotalTimeS, seconds)
+	add("tokens/s", &e.TokensPerS, perSecond)
+	add("FLOP a "+e.Unit, &e.FLOP, func(v float64) string { return si(v, "FLOP") })
+	add("energy", e.EnergyJ, func(v float64) string { return si(v, "J") })
+	add("cost", e.Cost, perSecond)
+	add("memory", &e.MemoryBytes.Total, binary)
+	for _, part := range []struct {
+		name string
+		f    estimate.Figure
+	}{
+		{"weights", e.MemoryBytes.Weights},
+		{"gradients", e.MemoryBytes.Gradients},
+		{"optimizer", e.MemoryBytes.Optimizer},
+		{"activations", e.MemoryBytes.Activations},
+		{"kv cache", e.MemoryBytes.KVCache},
+		{"workspace", e.MemoryBytes.Workspace},
+	} {
+		if part.f.Value > 0 {
+			add("  "+part.name, &part.f, binary)
+		}
+	}
+	if err := figures.write(w, paint); err != nil {
+		return err
+	}
+
+	out("\n")
+	ops := newTable("operation", "kind", "phase", ">count", ">FLOP", ">bytes", ">time", ">share", "bound")
+	for _, o := range e.Ops {
+		ops.add(o.Name, string(o.Kind), string(o.Phase), fmt.Sprint(o.Count), si(o.FLOP, ""), si(o.Bytes, "B"),
+			seconds(o.TimeS), fmt.Sprintf("%.1f%%", 100*o.TimeS/e.TimeS.Value), string(o.Bound))
+	}
+	if err := ops.write(w, paint); err != nil {
+		return err
+	}
+	out("\n%s\n", boundLine(e))
+	for _, warning := range e.Warnings {
+		out("%s %s\n", paint.yellow(warning.Code+":"), warning.Text)
+	}
+	return nil
+}
+
+// boundLine says what the time goes to: "81% of the time is bound by bandwidth, 19% by compute".
+func boundLine(e *estimate.Document) string {
+	share := map[bench.Bound]float64{}
+	for _, o := range e.Ops {
+		share[o.Bound] += o.TimeS / e.TimeS.Value
+	}
+	bounds := []bench.Bound{bench.ComputeBound, bench.BandwidthBound, bench.LatencyBound}
+	slices.SortStableFunc(bounds, func(x, y bench.Bound) int { return cmp.Compare(share[y], share[x]) })
+	var parts []string
+	for _, b := range bounds {
+		if share[b] >= 0.005 {
+			parts = append(parts, fmt.Sprintf("%.0f%% by %s", 100*share[b], b))
+		}
+	}
+	return "of the time, " + strings.Join(parts, ", ") + " bound"
+}
+
+// The estimate that a run ends with: what a newcomer can check by hand with any runtime.
+const (
+	exampleModel   = "gpt2"
+	exampleContext = 512
+)
+
+// exampleEstimate prints one estimate made from a run's profile.
+func (a *app) exampleEstimate(w io.Writer, doc agent.Document) error {
+	device := &doc.Profile.Devices[0]
+	m, err := model.Load(exampleModel)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "\n%s\n", a.outPaint().bold("what that is good for: "+exampleModel+", batch 1, fp32"))
+	for _, s := range []estimate.Setup{{Task: estimate.Prefill, Seq: exampleContext}, {Task: estimate.Decode, Context: exampleContext}} {
+		e, err := estimate.Estimate(m, device, s)
+		if err != nil {
+			return err
+		}
+		what := fmt.Sprintf("prefill of %d tokens", s.Seq)
+		if s.Task == estimate.Decode {
+			what = fmt.Sprintf("one token after %d", s.Context)
+		}
+		_, _ = fmt.Fprintf(w, "  %-22s %s (%s to %s), %s tokens/s; %s\n", what, seconds(e.TimeS.Value), seconds(e.TimeS.Lo), seconds(e.TimeS.Hi), digits(e.TokensPerS.Value), boundLine(e))
+	}
+	_, _ = fmt.Fprintf(w, "  `realflops estimate %s --task decode --context %d` shows it by operation\n", exampleModel, exampleContext)
+	return nil
+}

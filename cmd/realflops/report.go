@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/realflops/realflops/agent"
+	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/calibrate"
+	"github.com/realflops/realflops/kernels"
+)
+
+// printReport shows a run: the table of results, the answer on activations, the
+// warnings, the profile's summary and an estimate made from it.
+func (a *app) printReport(doc agent.Document) error {
+	w, paint := a.stdout, a.outPaint()
+	if err := resultTable(doc.Results).write(w, paint); err != nil {
+		return err
+	}
+	var text strings.Builder
+	activationLines(&text, doc.Results)
+	warningLines(&text, doc.Results, paint)
+	if doc.Profile != nil {
+		for i := range doc.Profile.Devices {
+			profileLines(&text, &doc.Profile.Devices[i], paint)
+		}
+		if err := a.exampleEstimate(&text, doc); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(&text, "\nrun %s: %s, %s in %s\n", doc.Run.ID, doc.Run.Status, plural(len(doc.Results), "result"), seconds(doc.Run.Finished.Sub(doc.Run.Started).Seconds()))
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// size names the size of a result for a reader: gemm's shape, the memory level of the
+// others.
+func size(r bench.Result) string {
+	if r.Kernel == kernels.GEMM || r.Level == "" {
+		return r.Shape.String()
+	}
+	if level, ok := strings.CutPrefix(r.Level, "l"); ok {
+		return "L" + level
+	}
+	return r.Level
+}
+
+// resultTable puts the thread counts of a measurement side by side.
+func resultTable(results []bench.Result) *table {
+	var threads []int
+	type key struct {
+		kernel    kernels.Kernel
+		precision kernels.Precision
+		size      string
+	}
+	var order []key
+	cells := map[key]map[int]bench.Result{}
+	for _, r := range results {
+		if !slices.Contains(threads, r.Threads) {
+			threads = append(threads, r.Threads)
+		}
+		k := key{r.Kernel, r.Precision, size(r)}
+		if cells[k] == nil {
+			cells[k] = map[int]bench.Result{}
+			order = append(order, k)
+		}
+		cells[k][r.Threads] = r
+	}
+	slices.Sort(threads)
+
+	header := []string{"kernel", "precision", "size"}
+	for _, n := range threads {
+		header = append(header, ">"+plural(n, "thread"), ">95%", ">of limit")
+	}
+	t := newTable(append(header, "bound", "engine")...)
+	for _, k := range order {
+		row := []string{string(k.kernel), string(k.precision), k.size}
+		var last bench.Result
+		for _, n := range threads {
+			r, ok := cells[k][n]
+			if !ok {
+				row = append(row, "", "", "")
+				continue
+			}
+			last = r
+			row = append(row, resultCells(r)...)
+		}
+		t.add(append(row, string(last.Bound), last.Engine)...)
+	}
+	return t
+}
+
+// resultCells is a rate, its interval, and its share of the limit where that says something: the
+// FLOP of an activation are a convention, not what its polynomial executes.
+func resultCells(r bench.Result) []string {
+	rate, ok := r.Rate()
+	if !ok {
+		return []string{"failed", "", ""}
+	}
+	share := ""
+	if r.Kernel == kernels.GEMM && r.OfLimit != nil {
+		share = percent(r.OfLimit)
+	}
+	mark := ""
+	if len(r.Warnings) > 0 {
+		mark = " !"
+	}
+	return []string{si(rate.Value, rate.Unit), plusMinus(rate.Value, rate.Lo, rate.Hi) + mark, share}
+}
+
+// activationLines answers whether the activation matters: relu against sigmoid at each
+// level, on one thread.
+func activationLines(w io.Writer, results []bench.Result) {
+	type key struct {
+		precision kernels.Precision
+		level     string
+	}
+	relu := map[key]float64{}
+	for _, r := range results {
+		if rate, ok := r.Rate(); ok && r.Kernel == kernels.ReLU && r.Threads == 1 {
+			relu[key{r.Precision, r.Level}] = rate.Value
+		}
+	}
+	parts := map[kernels.Precision][]string{}
+	for _, r := range results {
+		rate, ok := r.Rate()
+		if other, found := relu[key{r.Precision, r.Level}]; ok && found && r.Kernel == kernels.Sigmoid && r.Threads == 1 {
+			parts[r.Precision] = append(parts[r.Precision], fmt.Sprintf("%sx in %s", digits(other/rate.Value), size(r)))
+		}
+	}
+	for _, p := range []kernels.Precision{kernels.FP32, kernels.FP16} {
+		if len(parts[p]) > 0 {
+			_, _ = fmt.Fprintf(w, "\nrelu is faster than sigmoid by %s (%s, 1 thread)", strings.Join(parts[p], ", "), p)
+		}
+	}
+	if len(parts) > 0 {
+		_, _ = fmt.Fprintln(w)
+	}
+}
+
+// warningLines groups the warnings of all results by code.
+func warningLines(w io.Writer, results []bench.Result, paint palette) {
+	var codes []string
+	count := map[string]int{}
+	first := map[string]string{}
+	for _, r := range results {
+		if r.Status == bench.Failed {
+			_, _ = fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), plural(r.Threads, "thread"), r.Error)
+		}
+		for _, warning := range r.Warnings {
+			if count[warning.Code] == 0 {
+				codes = append(codes, warning.Code)
+				first[warning.Code] = fmt.Sprintf("%s, %s: %s", r.Spec(), plural(r.Threads, "thread"), warning.Text)
+			}
+			count[warning.Code]++
+		}
+	}
+	if len(codes) > 0 {
+		_, _ = fmt.Fprintln(w, "\nwarnings (marked ! in the table; docs/warnings.md says what each means)")
+	}
+	for _, code := range codes {
+		_, _ = fmt.Fprintf(w, "  %s on %s, first %s\n", paint.yellow(code), plural(count[code], "result"), first[code])
+	}
+}
+
+// profileLines sums a device's calibration up.
+func profileLines(w io.Writer, d *calibrate.Device, paint palette) {
+	_, _ = fmt.Fprintf(w, "\n%s\n", paint.bold("profile of "+d.Model))
+	list := func(name string, p perThreads) {
+		for i, what := range p.names {
+			if i > 0 {
+				name = ""
+			}
+			_, _ = fmt.Fprintf(w, "  %-9s %-16s %s\n", name, what, strings.Join(p.figures[what], ", "))
+		}
+	}
+	var limits, gemms, memory, overheads perThreads
+	for _, l := range d.Limits {
+		limits.add(string(l.Precision), l.Threads, si(l.FlopPerS.Value, "FLOP/s"))
+	}
+	for _, c := range d.GEMM {
+		best := slices.MaxFunc(c.Points, func(x, y calibrate.GEMMPoint) int { return cmp.Compare(x.FlopPerS.Value, y.FlopPerS.Value) })
+		gemms.add(string(c.Precision)+" up to", c.Threads, si(best.FlopPerS.Value, "FLOP/s"))
+	}
+	for _, c := range d.Bandwidth {
+		last := c.Points[len(c.Points)-1]
+		memory.add(string(c.Kernel), c.Threads, si(last.Rate.Value, "B/s"))
+	}
+	for _, o := range d.Overheads {
+		overheads.add(o.Name, o.Threads, seconds(o.Seconds.Value))
+	}
+	list("limit", limits)
+	list("gemm", gemms)
+	list("memory", memory)
+	list("overhead", overheads)
+}
+
+// perThreads gathers the figures of a thing over thread counts.
+type perThreads struct {
+	names   []string
+	figures map[string][]string
+}
+
+func (p *perThreads) add(name string, threads int, figure string) {
+	if p.figures == nil {
+		p.figures = map[string][]string{}
+	}
+	if p.figures[name] == nil {
+		p.names = append(p.names, name)
+	}
+	p.figures[name] = append(p.figures[name], fmt.Sprintf("%s on %s", figure, plural(threads, "thread")))
+}
