@@ -154,9 +154,9 @@ func timeFigure(t span, what string) Figure {
 
 func unitText(t task, s Setup) string {
 	if t.name == Decode {
-		return fmt.Sprintf("token for each of %d sequences at context %d", s.Batch, s.Context)
+		return fmt.Sprintf("token for each sequence, batch %d, context %d", s.Batch, s.Context)
 	}
-	return fmt.Sprintf("%s of %d sequences of %d", t.unit, s.Batch, s.Seq)
+	return fmt.Sprintf("%s, batch %d, sequence %d", t.unit, s.Batch, s.Seq)
 }
 
 func stored(s Setup) string {

@@ -115,14 +115,11 @@ func (c *config) text(field, absent string) string {
 	return s
 }
 
-// function reads the name of an activation function that has a definition.
-func (c *config) function(field string) string {
-	if c.absent(field) {
-		c.fail("%s is missing: want the name of an activation, such as gelu or silu", field)
-		return ""
-	}
-	name := c.text(field, "")
-	if !slices.Contains(activations, name) {
+// function reads the name of an activation function that has a definition; absent is
+// the family's own, since no parameter and no matrix product depends on it.
+func (c *config) function(field, absent string) string {
+	name := c.text(field, absent)
+	if c.err == nil && !slices.Contains(activations, name) {
 		c.fail("%s: %w", field, kernels.Unknown("activation", clip(name), activations))
 	}
 	return name

@@ -60,7 +60,7 @@ func familyNames() []string {
 func readGPT2(c *config) Architecture {
 	a := Architecture{
 		Vocab: c.size("vocab_size"), Hidden: c.size("n_embd"), Layers: c.size("n_layer"), Heads: c.size("n_head"),
-		Positions: c.size("n_positions"), Activation: c.function("activation_function"),
+		Positions: c.size("n_positions"), Activation: c.function("activation_function", "gelu_new"),
 		FusedQKV: true, LayerNorm: true, QKVBias: true, OutBias: true, MLPBias: true,
 		Causal: true, Dropout: true, Head: true, Tied: c.flag("tie_word_embeddings", true),
 	}
@@ -76,7 +76,7 @@ func readBERT(c *config) Architecture {
 		Vocab: c.size("vocab_size"), Hidden: c.size("hidden_size"), Layers: c.size("num_hidden_layers"),
 		Heads: c.size("num_attention_heads"), FFN: c.size("intermediate_size"),
 		Positions: c.size("max_position_embeddings"), Types: c.size("type_vocab_size"),
-		Activation: c.function("hidden_act"),
+		Activation: c.function("hidden_act", "gelu"),
 		LayerNorm:  true, PostNorm: true, QKVBias: true, OutBias: true, MLPBias: true, Dropout: true, Pooler: true,
 	}
 	a.Context, a.KVHeads = a.Positions, a.Heads
@@ -90,7 +90,7 @@ func readLlama(c *config) Architecture {
 	a := Architecture{
 		Vocab: c.size("vocab_size"), Hidden: c.size("hidden_size"), Layers: c.size("num_hidden_layers"),
 		Heads: c.size("num_attention_heads"), FFN: c.size("intermediate_size"),
-		Context: c.size("max_position_embeddings"), Activation: c.function("hidden_act"),
+		Context: c.size("max_position_embeddings"), Activation: c.function("hidden_act", "silu"),
 		Gated: true, Causal: true, Head: true, Tied: c.flag("tie_word_embeddings", false),
 		QKVBias: c.flag("attention_bias", false), MLPBias: c.flag("mlp_bias", false),
 	}

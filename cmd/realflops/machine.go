@@ -1,12 +1,8 @@
 package main
 
 import (
-	"slices"
-
 	"github.com/realflops/realflops/agent/detect"
-	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/bench/cpu"
-	"github.com/realflops/realflops/kernels"
 )
 
 // machine is what the CPU runner must know of the host: what binds this process.
@@ -16,16 +12,11 @@ func machine(h *detect.Host) cpu.Machine {
 		m.ID, m.Model = d.ID, d.Model
 		for _, c := range d.CPU.Caches {
 			if c.Type != "instruction" {
-				m.Caches = append(m.Caches, bench.Cache{Level: c.Level, Bytes: c.Bytes, SharedBy: c.SharedBy})
+				m.Caches = append(m.Caches, cpu.Cache{Level: c.Level, Bytes: c.Bytes, SharedBy: c.SharedBy})
 			}
 		}
 	}
 	return m
-}
-
-func planInput(h *detect.Host) bench.PlanInput {
-	m := machine(h)
-	return bench.PlanInput{Caches: m.Caches, Threads: m.Threads, MemoryBytes: m.MemoryBytes}
 }
 
 // usableMemory is the memory that this process may use: the machine's, or its cgroup's limit.
@@ -45,10 +36,4 @@ func cpuModel(h *detect.Host) string {
 		return d.Model
 	}
 	return "this CPU"
-}
-
-func contains(names []string, name string) bool { return slices.Contains(names, name) }
-
-func unknownDevice(name string, known []string) error {
-	return kernels.Unknown("device", name, known)
 }

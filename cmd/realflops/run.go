@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/realflops/realflops/agent/store"
 	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/bench/cpu"
+	"github.com/realflops/realflops/kernels"
 )
 
 type runFlags struct {
@@ -61,7 +63,7 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	if err := checkDevices(f.device, host); err != nil {
 		return err
 	}
-	cases := suite.Plan(planInput(host))
+	cases := suite.Plan(machine(host).PlanInput())
 	if f.plan {
 		return a.printPlan(suite.Name, cases)
 	}
@@ -174,10 +176,10 @@ func checkDevices(list string, host *detect.Host) error {
 		case name == "cpu":
 		case name == "gpu" && len(ids) == 2:
 			return withCode(exitNothing, "--device gpu: this machine shows no NVIDIA GPU on its PCI bus")
-		case name == "gpu" || strings.HasPrefix(name, "pci-") && contains(ids, name):
+		case name == "gpu" || strings.HasPrefix(name, "pci-") && slices.Contains(ids, name):
 			return withCode(exitNothing, "--device %s: this version of realflops measures CPUs only", name)
 		default:
-			return unknownDevice(name, ids)
+			return kernels.Unknown("device", name, ids)
 		}
 	}
 	return nil
