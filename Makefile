@@ -23,7 +23,7 @@ LOGS    := build/test
 ASM     := kernels/cpu/_asm
 
 # Each pass leaves its events in $(LOGS), where `tally` counts them.
-GOTEST = $(GOTESTSUM) --format pkgname --hide-summary skipped --jsonfile $(LOGS)/$@.json --
+GOTEST = $(GOTESTSUM) --format pkgname --hide-summary skipped --jsonfile $(LOGS)/$@.json -- -timeout 30m
 # The packages by the pass that runs them: each test runs once without -race.
 CONFORMANCE := ./kernels/...
 END_TO_END  := ./cmd/... ./deploy/...
@@ -55,7 +55,7 @@ tools: packages $(GOTESTSUM) $(INFLUXD) $(GOLANGCI_LINT) ## install what tests n
 
 bench-peers: ## gemm fp32 against OpenBLAS, interleaved in one run
 	sh scripts/packages.sh gcc libc6-dev libopenblas-dev libopenblas0-pthread
-	CGO_ENABLED=1 env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE go run -buildvcs=false -tags peers ./scripts/benchpeers
+	go run -buildvcs=false ./bench/peers
 
 clean: ## remove what was built (the tools stay; rm -r .tools removes them)
 	rm -rf bin build
