@@ -42,12 +42,13 @@ func (s *Source) topology(ctx context.Context) topology {
 			cores[p] = true
 		}
 	}
-	if len(packages) == 0 || len(cores) == 0 {
-		for _, row := range t.info {
-			if row.PhysicalID != "" {
-				packages[row.PhysicalID] = true
-				cores[row.PhysicalID+"/"+row.CoreID] = true
-			}
+	noPackages, noCores := len(packages) == 0, len(cores) == 0
+	for _, row := range t.info {
+		if noPackages && row.PhysicalID != "" {
+			packages[row.PhysicalID] = true
+		}
+		if noCores && row.PhysicalID != "" {
+			cores[row.PhysicalID+"/"+row.CoreID] = true
 		}
 	}
 	t.packages = max(len(packages), 1)

@@ -184,15 +184,30 @@ func TestAgreesWithTheKernel(t *testing.T) {
 	}
 	want(t, "affinity mask", h.Limits.CPUs, allowed)
 
+	// Both are the kernel's totalram_pages, which a balloon may change at any time: what is
+	// between two equal readings must equal them.
+	for range 10 {
+		before := totalMemory(t)
+		h := detect(t, Live())
+		if before != totalMemory(t) {
+			continue
+		}
+		if h.MemoryBytes == nil {
+			t.Fatal("the memory is unknown")
+		}
+		want(t, "memory", *h.MemoryBytes, before)
+		return
+	}
+	t.Error("the memory's size changed during each of ten readings")
+}
+
+func totalMemory(t *testing.T) int64 {
+	t.Helper()
 	var info unix.Sysinfo_t
 	if err := unix.Sysinfo(&info); err != nil {
 		t.Fatal(err)
 	}
-	if h.MemoryBytes == nil {
-		t.Fatal("the memory is unknown")
-	}
-	// Both are the kernel's totalram_pages.
-	want(t, "memory", *h.MemoryBytes, int64(info.Totalram)*int64(info.Unit))
+	return int64(info.Totalram) * int64(info.Unit)
 }
 
 // TestKernelsAndDetectMeanTheSame: what an engine needs is a name in detect's list, and

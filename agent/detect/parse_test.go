@@ -273,3 +273,21 @@ func TestFeaturesTrustCpuidWhereItKnows(t *testing.T) {
 		want(t, name, features(Record{Arch: c.arch, CPUID: CPUID{Features: c.cpuid}}, flags), c.want)
 	}
 }
+
+// TestTopologyFromTwoSources: what sysfs leaves out is taken from /proc/cpuinfo, and
+// neither is counted twice.
+func TestTopologyFromTwoSources(t *testing.T) {
+	row := func(cpu, pkg, core string) string {
+		return "processor\t: " + cpu + "\nphysical id\t: " + pkg + "\ncore id\t\t: " + core + "\n\n"
+	}
+	files := map[string]string{
+		recordFile: record, cpuRoot + "online": "0-3\n",
+		"proc/cpuinfo": row("0", "0", "0") + row("1", "0", "0") + row("2", "1", "0") + row("3", "1", "0"),
+	}
+	for _, c := range []string{"cpu0", "cpu1", "cpu2", "cpu3"} {
+		files[cpuRoot+c+"/topology/package_cpus_list"] = "0-3\n"
+	}
+	c := detect(t, openFiles(t, files)).CPUDevice().CPU
+	want(t, "packages by sysfs, cores by cpuinfo", [2]int{c.Packages, c.Cores}, [2]int{1, 2})
+	want(t, "SMT", c.SMT, true)
+}

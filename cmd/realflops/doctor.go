@@ -1,10 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"os"
-
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent/detect"
@@ -23,7 +19,7 @@ this machine can be looked at elsewhere. Names and ids of the host are left out.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, source := cmd.Context(), detect.Live()
 			if dump != "" {
-				return writeDump(ctx, source, dump)
+				return detect.DumpFile(ctx, source, dump)
 			}
 			host, err := detect.Detect(ctx, source)
 			if err != nil {
@@ -44,12 +40,4 @@ this machine can be looked at elsewhere. Names and ids of the host are left out.
 	}
 	cmd.Flags().StringVar(&dump, "dump", "", "write what detection reads to this archive (.tar.gz)")
 	return cmd
-}
-
-func writeDump(ctx context.Context, source *detect.Source, path string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(detect.Dump(ctx, source, file), file.Close())
 }

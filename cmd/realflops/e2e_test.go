@@ -29,12 +29,13 @@ import (
 type program struct {
 	t   *testing.T
 	env []string
+	dir string // to run in; "" for this one
 }
 
 func newProgram(t *testing.T, env ...string) program {
 	dir := t.TempDir()
 	base := []string{"HOME=" + dir, "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "PATH=" + os.Getenv("PATH"), "REALFLOPS_INFLUX_PATIENCE=1ms"}
-	return program{t, append(base, env...)}
+	return program{t: t, env: append(base, env...)}
 }
 
 func (p program) with(env ...string) program {
@@ -47,7 +48,7 @@ func (p program) command(args ...string) *exec.Cmd {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return &exec.Cmd{Path: self, Args: append([]string{"realflops"}, args...), Env: p.env}
+	return &exec.Cmd{Path: self, Args: append([]string{"realflops"}, args...), Env: p.env, Dir: p.dir}
 }
 
 // run runs the program to its end and wants the exit code.
@@ -142,6 +143,33 @@ func TestQuickRunKeepsItsContract(t *testing.T) {
 	estimate, _ := p.run(0, "estimate", "gpt2", "--task", "decode", "--json")
 	if err := schema.Validate("realflops-estimate-1", []byte(estimate)); err != nil {
 		t.Errorf("the estimate breaks its schema: %v", err)
+	}
+	p.runReadme(t)
+}
+
+// runReadme runs the commands that the README shows, but for `run` itself, which the caller did.
+func (p program) runReadme(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "path", "to", "config.json")
+	if err := os.MkdirAll(filepath.Dir(config), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, []byte(`{"model_type": "gpt2", "vocab_size": 50257, "n_positions": 2048, "n_embd": 768, "n_layer": 12, "n_head": 12}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile(`(?m)^\$ (?:\./bin/)?realflops ([^#\n]+)`).FindAllStringSubmatch(mustRead(t, "../../README.md"), -1)
+	ran := 0
+	for _, line := range shown {
+		args := strings.Fields(line[1])
+		if len(args) == 1 && args[0] == "run" {
+			continue
+		}
+		p.dir = dir
+		p.run(0, args...)
+		ran++
+	}
+	if ran < 5 {
+		t.Errorf("%d commands found in the README", ran)
 	}
 }
 
