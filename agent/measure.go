@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -88,13 +89,13 @@ func Measure(ctx context.Context, req Request) (doc Document, keptErr, err error
 	if req.Calibrate && err == nil && doc.Run.Status == store.Complete {
 		profile, calErr := calibrate.New(calibrationInput(doc))
 		if calErr != nil {
-			doc.Run.Warnings = append(doc.Run.Warnings, bench.Warning{Code: "no_profile", Text: calErr.Error()})
+			doc.Run.Warnings = append(doc.Run.Warnings, bench.Warning{Code: bench.NoProfile, Text: calErr.Error()})
 		} else {
 			doc.Profile = &profile
 		}
 	}
 	keep.finish(ctx, doc)
-	return doc, keep.err, err
+	return doc, errors.Join(keep.err, keep.odd), err
 }
 
 // status of a run: complete as soon as one result is ok.
@@ -133,11 +134,12 @@ func hostTags(h *detect.Host) influx.HostTags {
 
 // keeper writes a run to the store as it is made. What was measured is worth having even
 // after a signal, so it does not stop with ctx; and once a write has failed it keeps the
-// reason and goes on measuring: a result that cannot be kept can still be printed.
+// reason and writes no more: what cannot be kept can still be measured and printed.
 type keeper struct {
 	store  *store.Store // nil: nothing is kept
 	points *influx.Points
-	err    error
+	err    error // why no more can be kept
+	odd    error // results that are no numbers
 }
 
 func (k *keeper) note(err error) {
@@ -165,10 +167,11 @@ func (k *keeper) result(ctx context.Context, run Run, r bench.Result) {
 		return
 	}
 	line, err := k.points.Result(r)
-	if err == nil {
-		err = k.store.AddResult(context.WithoutCancel(ctx), run.ID, r, line)
+	if err != nil {
+		k.odd = errors.Join(k.odd, err) // this one alone cannot be kept: go on with the others
+		return
 	}
-	k.note(err)
+	k.note(k.store.AddResult(context.WithoutCancel(ctx), run.ID, r, line))
 }
 
 func (k *keeper) finish(ctx context.Context, doc Document) {

@@ -2,7 +2,7 @@ package bench
 
 import "fmt"
 
-// The warning codes. docs/warnings.md explains each; a test holds the two together.
+// The warning codes of measurements and runs. docs/warnings.md explains each; a test holds the two together.
 const (
 	FewSamples    = "few_samples"
 	Noisy         = "noisy"
@@ -12,6 +12,7 @@ const (
 	CacheResident = "cache_resident"
 	ShapeSkipped  = "shape_skipped"
 	Interrupted   = "interrupted"
+	NoProfile     = "no_profile" // of a run
 )
 
 // WarningCode is one row of the table of warnings.
@@ -29,9 +30,10 @@ var warningCodes = []WarningCode{
 	{CacheResident, "the working set meant for memory is smaller than twice the last-level cache, because memory or the suite bounds it"},
 	{ShapeSkipped, "the shape was not run because it needs more memory than this process may use"},
 	{Interrupted, "measuring was interrupted; the figure is of the samples made until then"},
+	{NoProfile, "no result of the run could be used for calibration"},
 }
 
-// WarningCodes lists every code with its meaning, in the order of docs/warnings.md.
+// WarningCodes lists these codes with its meaning, in the order of docs/warnings.md.
 func WarningCodes() []WarningCode { return append([]WarningCode(nil), warningCodes...) }
 
 // Warn makes a warning; the text is one sentence with the figures.

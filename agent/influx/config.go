@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -40,11 +39,8 @@ func (s Secret) String() string {
 // GoString hides the secret from %#v.
 func (s Secret) GoString() string { return s.String() }
 
-// MarshalText hides the secret from JSON and TOML.
+// MarshalText hides the secret from JSON, TOML and slog.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue hides the secret from slog.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // CheckAddress says in one sentence what is wrong with c, but for its token, which may
 // be mended while realflops runs and is looked at with each try. It asks no server.

@@ -13,7 +13,7 @@ func TestTheZeroOptionsAreThoseOfTheEndOfARun(t *testing.T) {
 	if client := newDoer(o.Timeout).client; client.Timeout != 20*time.Second {
 		t.Errorf("a request may take %v", client.Timeout)
 	}
-	if d := o.Now().Sub(time.Now()); d > time.Minute || d < -time.Minute {
+	if d := time.Until(o.Now()); d > time.Minute || d < -time.Minute {
 		t.Errorf("the clock is off by %v", d)
 	}
 	if j := o.Jitter(); j < 0 || j >= 1 {

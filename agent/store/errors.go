@@ -49,6 +49,8 @@ var kinds = map[int]error{
 func kind(err error) error {
 	var coded *sqlite.Error
 	switch {
+	case errors.As(err, &coded) && coded.Code() == sqlite3.SQLITE_IOERR_SHMSIZE:
+		return ErrFull // the log's index could not grow
 	case errors.As(err, &coded):
 		return kinds[coded.Code()&0xff]
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

@@ -27,10 +27,7 @@ func input[T bench.Element](w *workload, pool *cpu.Pool, c bench.Case, n int, se
 	}
 	w.frees = append(w.frees, free)
 	pattern = bench.Pattern[T](c.Data, seed, min(n, bench.FillPeriod))
-	pool.Run(func(tid int) {
-		lo, hi := cpu.Split(n, lineElements[T](), pool.Threads(), tid)
-		bench.Tile(data[lo:hi], pattern, lo)
-	})
+	share(pool, n, lineElements[T](), func(_, lo, hi int) { bench.Tile(data[lo:hi], pattern, lo) })
 	return data, pattern, nil
 }
 
@@ -48,6 +45,20 @@ func output[T bench.Element](w *workload, pool *cpu.Pool, n int) ([]T, error) {
 	return data[:n], nil
 }
 
+// piece is how much of its share a thread works on before it asks whether to stop.
+const piece = 1 << 20
+
+// share divides [0, n) over the pool's threads at multiples of align, a divisor of piece, and calls f
+// for one piece after the other of each share, until the pool is stopped.
+func share(pool *cpu.Pool, n, align int, f func(tid, lo, hi int)) {
+	pool.Run(func(tid int) {
+		lo, hi := cpu.Split(n, align, pool.Threads(), tid)
+		for ; lo < hi && !pool.Stopped(); lo += piece {
+			f(tid, lo, min(lo+piece, hi))
+		}
+	})
+}
+
 const (
 	lineBytes = 64
 	lineWords = lineBytes / 8
@@ -58,10 +69,9 @@ func lineElements[T bench.Element]() int { return lineBytes / int(unsafe.Sizeof(
 
 // poison sets all bits, which is a NaN at every precision.
 func poison(pool *cpu.Pool, words []uint64) {
-	pool.Run(func(tid int) {
-		lo, hi := cpu.Split(len(words), lineWords, pool.Threads(), tid)
-		for i := range words[lo:hi] {
-			words[lo+i] = ^uint64(0)
+	share(pool, len(words), lineWords, func(_, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			words[i] = ^uint64(0)
 		}
 	})
 }
@@ -72,18 +82,14 @@ func poison(pool *cpu.Pool, words []uint64) {
 func checksum(pool *cpu.Pool, words []uint64) uint64 {
 	const block = 8 << 10
 	var sum atomic.Uint64
-	blocks := (len(words) + block - 1) / block
-	pool.Run(func(tid int) {
-		lo, hi := cpu.Split(blocks, 1, pool.Threads(), tid)
-		part := uint64(0)
-		for b := lo; b < hi; b++ {
-			h := hashWord(hashBasis, uint64(b))
-			for _, w := range words[b*block : min((b+1)*block, len(words))] {
+	share(pool, len(words), block, func(_, lo, hi int) {
+		for ; lo < hi; lo += block {
+			h := hashWord(hashBasis, uint64(lo/block))
+			for _, w := range words[lo:min(lo+block, hi)] {
 				h = hashWord(h, w)
 			}
-			part += h
+			sum.Add(h)
 		}
-		sum.Add(part)
 	})
 	return sum.Load()
 }

@@ -36,34 +36,58 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 		spec  kernels.Spec
 		wrong string // in the error
 	}{
-		{"relu does nothing", cpu.UnaryFunc[float32](func(dst, src []float32) { clock.work(ms) }),
-			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)}, "element 0 of 1000 is NaN"},
-		{"relu does half", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst[:len(dst)/2], src[:len(src)/2]) }),
-			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)}, "element 100000 of 200000 is NaN"},
-		{"relu flips a bit", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst, src); dst[77_777] = flip(dst[77_777], 30) }),
-			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)}, "element 77777 of 200000"},
+		{
+			"relu does nothing", cpu.UnaryFunc[float32](func(dst, src []float32) { clock.work(ms) }),
+			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)},
+			"element 0 of 1000 is NaN",
+		},
+		{
+			"relu does half", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst[:len(dst)/2], src[:len(src)/2]) }),
+			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)},
+			"element 100000 of 200000 is NaN",
+		},
+		{
+			"relu flips a bit", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst, src); dst[77_777] = flip(dst[77_777], 30) }),
+			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)},
+			"element 77777 of 200000",
+		},
 		{"relu stops working", cpu.UnaryFunc[float32](func(dst, src []float32) {
 			if calls++; calls <= 5 {
 				relu(dst, src)
 			}
 			clock.work(ms)
 		}), kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)}, "a later pass did not repeat the first: element 0 of 1000 is NaN"},
-		{"relu later flips a high bit", later(func(dst []float32) { dst[9] = flip(dst[9], 30) }),
-			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)}, "a later pass did not repeat the first: element 9 "},
-		{"relu later flips the lowest bit", later(func(dst []float32) { dst[9] = flip(dst[9], 0) }),
-			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)}, "differs in bits"},
-		{"sigmoid fp16 writes zeros", cpu.UnaryFunc[kernels.Float16](func(dst, src []kernels.Float16) { clear(dst); clock.work(ms) }),
-			kernels.Spec{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Shape: n(1000)}, "element 0 of 1000 is 0, want 0."},
-		{"copy leaves out the last", cpu.CopyFunc(func(dst, src []float64) { copy(dst, src[:len(src)-1]); clock.work(ms) }),
-			kernels.Spec{Kernel: kernels.Copy, Precision: kernels.FP64, Shape: n(1001)}, "element 1000 of 1001 is NaN"},
+		{
+			"relu later flips a high bit", later(func(dst []float32) { dst[9] = flip(dst[9], 30) }),
+			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)},
+			"a later pass did not repeat the first: element 9 ",
+		},
+		{
+			"relu later flips the lowest bit", later(func(dst []float32) { dst[9] = flip(dst[9], 0) }),
+			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)},
+			"differs in bits",
+		},
+		{
+			"sigmoid fp16 writes zeros", cpu.UnaryFunc[kernels.Float16](func(dst, src []kernels.Float16) { clear(dst); clock.work(ms) }),
+			kernels.Spec{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Shape: n(1000)},
+			"element 0 of 1000 is 0, want 0.",
+		},
+		{
+			"copy leaves out the last", cpu.CopyFunc(func(dst, src []float64) { copy(dst, src[:len(src)-1]); clock.work(ms) }),
+			kernels.Spec{Kernel: kernels.Copy, Precision: kernels.FP64, Shape: n(1001)},
+			"element 1000 of 1001 is NaN",
+		},
 		{"triad forgets its scalar", cpu.TriadFunc(func(dst, a, b []float64, s float64) {
 			for i := range dst {
 				dst[i] = a[i] + b[i]
 			}
 			clock.work(ms)
 		}), kernels.Spec{Kernel: kernels.Triad, Precision: kernels.FP64, Shape: n(1000)}, "element 0 of 1000"},
-		{"fma returns half", cpu.FMAFunc(func(n int) float64 { clock.work(ms); return float64(n / 2) }),
-			kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(768)}, "thread 0: the sum of 768 multiply-adds is 384, want 768"},
+		{
+			"fma returns half", cpu.FMAFunc(func(n int) float64 { clock.work(ms); return float64(n / 2) }),
+			kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(768)},
+			"thread 0: the sum of 768 multiply-adds is 384, want 768",
+		},
 		{"fma later returns nothing", cpu.FMAFunc(func(n int) float64 {
 			clock.work(ms)
 			if calls++; calls > 5 {
@@ -77,8 +101,11 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 			}
 			clock.work(ms)
 		}), kernels.Spec{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Shape: kernels.Shape{M: 50, N: 40, K: 30}}, "c[33,0] was not computed"},
-		{"gemm flips a bit in a corner", planGEMM(func(c []float32) { c[len(c)-1] = flip(c[len(c)-1], 25); clock.work(ms) }),
-			kernels.Spec{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Shape: kernels.Shape{M: 50, N: 40, K: 30}}, "c[49,39] is"},
+		{
+			"gemm flips a bit in a corner", planGEMM(func(c []float32) { c[len(c)-1] = flip(c[len(c)-1], 25); clock.work(ms) }),
+			kernels.Spec{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Shape: kernels.Shape{M: 50, N: 40, K: 30}},
+			"c[49,39] is",
+		},
 		{"gemm later flips the lowest bit", planGEMM(func(c []float32) {
 			if calls++; calls > 5 {
 				c[7] = flip(c[7], 0)

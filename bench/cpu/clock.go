@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func coreClock(p *cpu.Pool) (hz float64, ok bool) {
 	var took time.Duration
 	p.Run(func(tid int) {
 		start := time.Now()
-		cpu.ClockChain(clockChain)
+		runtime.KeepAlive(cpu.ClockChain(clockChain))
 		if tid == 0 {
 			took = time.Since(start)
 		}

@@ -50,7 +50,9 @@ func (m *measurement) measure() error {
 		return err
 	}
 	m.checksum = m.work.checksum()
-	m.stop.Warmed(1, pass)
+	if m.stop.Warmed(1, pass); m.stop.Phase() == bench.Done {
+		m.readClock() // that pass was the one sample
+	}
 	for m.passes = bench.PassesPerSample(pass); m.stop.Phase() == bench.WarmUp; {
 		seconds := m.timed(m.passes)
 		if m.ctx.Err() != nil {
@@ -84,9 +86,11 @@ func (m *measurement) sample() error {
 			}
 			return m.mismatch()
 		}
-		if hz, ok := m.clockHz(m.pool); ok {
-			m.clocks = append(m.clocks, hz)
+		if want := bench.PassesPerSample(seconds / float64(m.passes)); want > 4*m.passes {
+			m.passes = want // the passes of the warm-up were held up: this was too short to be a sample
+			continue
 		}
+		m.readClock()
 		m.stop.Add(bench.Sample{Start: start, Seconds: seconds, Passes: m.passes})
 	}
 	if after, ok := m.switches(); ok && known {
@@ -96,6 +100,12 @@ func (m *measurement) sample() error {
 		return errInterrupted
 	}
 	return nil
+}
+
+func (m *measurement) readClock() {
+	if hz, ok := m.clockHz(m.pool); ok {
+		m.clocks = append(m.clocks, hz)
+	}
 }
 
 // timed runs passes and returns the seconds they took; never 0.

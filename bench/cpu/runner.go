@@ -128,8 +128,10 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 		return failed(res, err.Error()), nil
 	}
 	defer w.free()
-	m := measurement{Runner: r, ctx: ctx, c: c, work: w, pool: pool, stop: bench.NewStopper(c.MinS, c.MaxS),
-		random: rand.New(rand.NewPCG(c.Seed, 1))}
+	m := measurement{
+		Runner: r, ctx: ctx, c: c, work: w, pool: pool, stop: bench.NewStopper(c.MinS, c.MaxS),
+		random: rand.New(rand.NewPCG(c.Seed, 1)),
+	}
 	if err := m.measure(); err != nil {
 		return failed(res, err.Error()), ctx.Err()
 	}

@@ -234,8 +234,26 @@ func TestASlowPassIsRunOnce(t *testing.T) {
 	relu := goRelu(clock, time.Minute)
 	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) { calls++; relu(dst, src) }))
 	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(1000), 1))
-	if calls != 1 || res.N != 1 || res.Status != bench.OK || !slices.Equal(codes(res), []string{bench.FewSamples, bench.ClockUnknown}) {
+	if calls != 1 || res.N != 1 || res.Status != bench.OK || !slices.Equal(codes(res), []string{bench.FewSamples}) || !near(res.ClockHz, 3e9) {
 		t.Errorf("%d calls: %+v", calls, res)
+	}
+}
+
+// TestAHeldUpWarmUpDoesNotShortenTheSamples: a first pass that is preempted for 40 ms says
+// nothing of how many passes make a sample.
+func TestAHeldUpWarmUpDoesNotShortenTheSamples(t *testing.T) {
+	clock := &fakeClock{}
+	relu := goRelu(clock, 20*time.Microsecond)
+	calls := 0
+	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) {
+		if calls++; calls == 1 {
+			clock.work(40 * time.Millisecond)
+		}
+		relu(dst, src)
+	}))
+	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(200), 1))
+	if !near(res.ElementsPerS, 200/20e-6) || res.N > 34 || res.Seconds < 0.09 {
+		t.Errorf("%v elements/s, %d samples in %v s", *res.ElementsPerS, res.N, res.Seconds)
 	}
 }
 

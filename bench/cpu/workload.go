@@ -103,7 +103,7 @@ const triadScalar = 3
 // chunk is how many elements one call of an elementwise kernel takes at most: enough
 // that the call does not count, few enough that the slowest engine asks within a second
 // whether to stop.
-const chunk = 16 << 20
+const chunk = 4 << 20
 
 func bindUnary[T float32 | kernels.Float16](w *workload, c bench.Case, f cpu.UnaryFunc[T], pool *cpu.Pool) error {
 	return bindElementwise(w, c, pool, 1, func(dst []T, src [][]T) { f(dst, src[0]) })
@@ -198,12 +198,14 @@ func value[T bench.Element](x T) float64 {
 	return math.NaN()
 }
 
-// firstError runs f over shares of [0, n) on the pool and returns the error of the first
+// firstError runs f over shares of [0, n) on the pool and returns an error of the first
 // share that has one.
 func firstError(pool *cpu.Pool, n int, f func(lo, hi int) error) error {
 	errs := make([]error, pool.Threads())
-	pool.Run(func(tid int) {
-		errs[tid] = f(cpu.Split(n, 1, pool.Threads(), tid))
+	share(pool, n, 1, func(tid, lo, hi int) {
+		if errs[tid] == nil {
+			errs[tid] = f(lo, hi)
+		}
 	})
 	for _, err := range errs {
 		if err != nil {

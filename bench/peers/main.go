@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/klauspost/cpuid/v2"
@@ -37,8 +38,10 @@ func run(args []string, stdout, stderr io.Writer) error {
 		}
 		return err
 	}
-	if *rounds < 1 {
-		return fmt.Errorf("--rounds is %d, it must be at least 1", *rounds)
+	for name, values := range map[string][]int{"n": *sizes, "threads": *threads, "rounds": {*rounds}} {
+		if least := slices.Min(values); least < 1 {
+			return fmt.Errorf("--%s is %d, it must be at least 1", name, least)
+		}
 	}
 	r, err := measure(*sizes, *threads, *rounds, *engine, stderr)
 	if err != nil {
