@@ -89,8 +89,13 @@ func (s *Setup) check(machine Machine) (task, error) {
 		name string
 		x    float64
 	}{
-		{"tokens", s.Tokens}, {"samples", s.Samples}, {"new tokens", float64(s.NewTokens)}, {"memory", s.MemoryBytes},
-		{"price", s.PricePerHour}, {"power", s.PowerW}, {"threads", float64(s.Threads)},
+		{"tokens", s.Tokens},
+		{"samples", s.Samples},
+		{"new tokens", float64(s.NewTokens)},
+		{"memory", s.MemoryBytes},
+		{"price", s.PricePerHour},
+		{"power", s.PowerW},
+		{"threads", float64(s.Threads)},
 	} {
 		if math.IsNaN(v.x) || math.IsInf(v.x, 0) || v.x < 0 {
 			return t, fmt.Errorf("%s %g: want a number above 0", v.name, v.x)

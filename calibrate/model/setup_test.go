@@ -9,9 +9,18 @@ import (
 func TestSizesStayAtTheirEndWhereTheyOverflow(t *testing.T) {
 	const top = math.MaxInt64
 	for _, c := range []struct{ got, want int64 }{
-		{mul(), 1}, {mul(3, 5), 15}, {mul(top, 0), 0}, {mul(top, 1), top}, {mul(top, 2), top},
-		{mul(1<<32, 1<<31), top}, {mul(1<<31, 1<<31), 1 << 62}, {mul(top, top, top), top},
-		{add(1, 2, 3), 6}, {add(top, 1), top}, {add(top-1, 1), top}, {add(top, top, top), top},
+		{mul(), 1},
+		{mul(3, 5), 15},
+		{mul(top, 0), 0},
+		{mul(top, 1), top},
+		{mul(top, 2), top},
+		{mul(1<<32, 1<<31), top},
+		{mul(1<<31, 1<<31), 1 << 62},
+		{mul(top, top, top), top},
+		{add(1, 2, 3), 6},
+		{add(top, 1), top},
+		{add(top-1, 1), top},
+		{add(top, top, top), top},
 	} {
 		if c.got != c.want {
 			t.Errorf("%d, want %d", c.got, c.want)
