@@ -12,9 +12,10 @@ type row struct {
 	Threads int     `json:"threads"`
 	Ours    float64 `json:"ours_flop_per_s"` // medians over the rounds
 	Peer    float64 `json:"peer_flop_per_s"`
-	Ratio   float64 `json:"ratio"`    // of the medians
-	Lo      float64 `json:"ratio_lo"` // 95% interval of the median of the rounds' ratios
-	Hi      float64 `json:"ratio_hi"`
+	Ratio   float64 `json:"ratio"`        // of these medians
+	Paired  float64 `json:"paired_ratio"` // the median of the rounds' ratios, and its 95% interval
+	Lo      float64 `json:"paired_ratio_lo"`
+	Hi      float64 `json:"paired_ratio_hi"`
 	Rounds  int     `json:"rounds"`
 	Noisy   bool    `json:"noisy"` // that interval is wide
 }
@@ -53,6 +54,6 @@ func compare(us, peer contender, n, rounds int) (row, error) {
 	ratio, warnings := bench.Median(ratios)
 	return row{
 		N: n, Ours: ours.Median, Peer: theirs.Median, Ratio: ours.Median / theirs.Median,
-		Lo: ratio.Lo, Hi: ratio.Hi, Rounds: rounds, Noisy: len(warnings) > 0,
+		Paired: ratio.Median, Lo: ratio.Lo, Hi: ratio.Hi, Rounds: rounds, Noisy: len(warnings) > 0,
 	}, nil
 }

@@ -38,7 +38,7 @@ func TestBothSidesTakeTurnsAndRatiosAreOfRounds(t *testing.T) {
 	if got := strings.Join(order[:6], " "); got != "us peer peer us us peer" {
 		t.Errorf("the order is %s", got)
 	}
-	if r.Ours != 2e9/0.8 || r.Peer != 2e9 || r.Ratio != 1.25 || r.Lo != 1.25 || r.Hi != 1.25 || r.Rounds != 7 || r.Noisy {
+	if r.Ours != 2e9/0.8 || r.Peer != 2e9 || r.Ratio != 1.25 || r.Paired != 1.25 || r.Lo != 1.25 || r.Hi != 1.25 || r.Rounds != 7 || r.Noisy {
 		t.Errorf("the row is %+v", r)
 	}
 }
@@ -97,15 +97,15 @@ func TestAnswersAreChecked(t *testing.T) {
 func TestReportShapes(t *testing.T) {
 	r := report{
 		Schema: "realflops-peers/1", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPU: "A CPU", OS: "linux/amd64", Ours: "go-x", Peer: "OpenBLAS 1",
-		Rows: []row{{N: 1024, Threads: 2, Ours: 2e11, Peer: 1.6e11, Ratio: 1.25, Lo: 1.2, Hi: 1.3, Rounds: 9, Noisy: true}},
+		Rows: []row{{N: 1024, Threads: 2, Ours: 2e11, Peer: 1.6e11, Ratio: 1.25, Paired: 1.26, Lo: 1.2, Hi: 1.3, Rounds: 9, Noisy: true}},
 	}
 	for name, c := range map[string]struct {
 		write func(io.Writer) error
 		want  []string
 	}{
-		"text":     {r.text, []string{"2026-01-02", "CPU: A CPU, linux/amd64", "  1024        2         200.0             160.0  1.250  1.200-1.300 noisy       9"}},
-		"markdown": {r.markdown, []string{"| n | threads |", "|---:|---:|", "| 1024 | 2 | 200.0 | 160.0 | 1.250 | 1.200-1.300 noisy | 9 |"}},
-		"json":     {r.json, []string{`"schema": "realflops-peers/1"`, `"ours_flop_per_s": 200000000000`, `"ratio_lo": 1.2`}},
+		"text":     {r.text, []string{"2026-01-02", "CPU: A CPU, linux/amd64", "  1024        2         200.0             160.0  1.250         1.260  1.200-1.300 noisy       9"}},
+		"markdown": {r.markdown, []string{"| n | threads |", "|---:|---:|", "| 1024 | 2 | 200.0 | 160.0 | 1.250 | 1.260 | 1.200-1.300 noisy | 9 |"}},
+		"json":     {r.json, []string{`"schema": "realflops-peers/1"`, `"ours_flop_per_s": 200000000000`, `"paired_ratio_lo": 1.2`}},
 	} {
 		var b strings.Builder
 		if err := c.write(&b); err != nil {

@@ -58,15 +58,15 @@ func (g *GEMM[T]) Plan(p *Pool, m, n, k int) (*Plan[T], error) {
 	}
 	pl := &Plan[T]{
 		g: g, pool: p, m: m, n: n, k: k,
+		kc:     evenBlock(k, g.KC, g.Lanes),
 		direct: g.direct != nil && m <= g.MR,
-		byRows: n < p.Threads()*g.NR(),
 	}
+	pl.byRows = n < p.Threads()*g.NR() || pl.sharedInL2()
 	columns := n
 	if !pl.byRows {
 		columns = roundUp((n+p.Threads()-1)/p.Threads(), g.Lanes)
 	}
 	pl.mc = evenBlock(m, g.MC, g.MR)
-	pl.kc = evenBlock(k, g.KC, g.Lanes)
 	pl.nc = evenBlock(columns, g.NC, g.NR())
 	return pl, pl.allocate()
 }

@@ -32,7 +32,7 @@ func tileShapes() []shape {
 
 // blockShapes are larger than a block of a cache in one dimension or two.
 var blockShapes = []shape{
-	{67, 301, 1031}, {30, 1200, 100}, {2055, 17, 9}, {4100, 3, 2}, {3, 2000, 520}, {1, 1, 5000}, {8, 97, 1025}, {100, 5, 1500},
+	{67, 301, 1031}, {30, 1200, 100}, {2055, 17, 9}, {4100, 3, 2}, {3, 2000, 520}, {1, 1, 5000}, {8, 97, 1025}, {100, 5, 1500}, {600, 200, 40}, {401, 150, 77},
 }
 
 // GEMM is the suite for run, which computes c = a·b of row-major matrices m x k and k x n
