@@ -24,7 +24,7 @@ func (c *fakeClock) now() time.Time {
 func (c *fakeClock) work(d time.Duration) { c.ns.Add(int64(d)) }
 
 // newFake is a Runner whose registry holds one implementation, on a clock that moves by
-// its hand, with a core clock of 3 GHz and no involuntary switches.
+// its hand, with a core clock of 3 GHz and the CPU to itself.
 func newFake(t *testing.T, clock *fakeClock, f any) *Runner {
 	t.Helper()
 	r, err := New(Machine{
@@ -40,7 +40,7 @@ func newFake(t *testing.T, clock *fakeClock, f any) *Runner {
 	}
 	r.now = clock.now
 	r.clockHz = func(*cpu.Pool) (float64, bool) { return 3e9, true }
-	r.switches = func() (int64, bool) { return 0, true }
+	r.processUsage = func() (usage, bool) { return usage{cpuS: time.Duration(clock.ns.Load()).Seconds()}, true }
 	return r
 }
 

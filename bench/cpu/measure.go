@@ -26,11 +26,11 @@ type measurement struct {
 	stop   *bench.Stopper
 	random *rand.Rand // chooses the samples that are checked
 
-	checksum  uint64 // of the first pass
-	began     time.Time
-	passes    int // of one sample
-	clocks    []float64
-	preempted float64 // involuntary switches a second and thread
+	checksum uint64 // of the first pass
+	began    time.Time
+	passes   int // of one sample
+	clocks   []float64
+	usage    tally
 }
 
 // measure checks one pass, warms up and samples, until the stopping rule or the context
@@ -68,7 +68,6 @@ var errInterrupted = errors.New("interrupted before the first sample")
 
 // sample takes samples until the stopping rule or the context ends it.
 func (m *measurement) sample() error {
-	before, known := m.switches()
 	m.began = m.now()
 	for i := 0; m.stop.Phase() == bench.Sampling; i++ {
 		checked := i == 0 || m.random.IntN(checkEvery) == 0
@@ -76,7 +75,9 @@ func (m *measurement) sample() error {
 			m.work.poison()
 		}
 		start := m.now().Sub(m.began).Seconds()
+		before, _ := m.processUsage()
 		seconds := m.timed(m.passes)
+		after, known := m.processUsage()
 		if m.ctx.Err() != nil {
 			break
 		}
@@ -90,11 +91,9 @@ func (m *measurement) sample() error {
 			m.passes = want // the passes of the warm-up were held up: this was too short to be a sample
 			continue
 		}
+		m.usage.add(before, after, known, seconds, m.c.Threads)
 		m.readClock()
 		m.stop.Add(bench.Sample{Start: start, Seconds: seconds, Passes: m.passes})
-	}
-	if after, ok := m.switches(); ok && known {
-		m.preempted = float64(after-before) / m.now().Sub(m.began).Seconds() / float64(m.c.Threads)
 	}
 	if len(m.stop.Series()) == 0 {
 		return errInterrupted
@@ -123,10 +122,6 @@ func (m *measurement) mismatch() error {
 	return errors.New("a later pass did not repeat the first: its output differs in bits, within the tolerance")
 }
 
-// preemptedAbove is how many involuntary switches a second and thread make a figure
-// doubtful: a busy thread with its CPU to itself sees a few, one that shares it a hundred.
-const preemptedAbove = 20
-
 // result fills in the figures.
 func (m *measurement) result(res bench.Result) bench.Result {
 	s := bench.Summarize(m.stop.Series())
@@ -143,9 +138,7 @@ func (m *measurement) result(res bench.Result) bench.Result {
 	} else {
 		res.Warnings = append(res.Warnings, bench.Warn(bench.ClockUnknown, "the core clock could not be measured beside the samples"))
 	}
-	if m.preempted > preemptedAbove {
-		res.Warnings = append(res.Warnings, bench.Warn(bench.Preempted, "%.0f involuntary switches a second and thread", m.preempted))
-	}
+	res.Warnings = append(res.Warnings, m.usage.doubt()...)
 	if llc := bench.LastLevelCache(m.machine.Caches, m.c.Threads); m.c.Level == bench.LevelMemory && m.c.Bytes() < 2*float64(llc) && m.c.Shape.M == 0 {
 		res.Warnings = append(res.Warnings, bench.Warn(bench.CacheResident, "the working set of %.0f MB is smaller than twice the last-level cache of %.0f MB", m.c.Bytes()/1e6, float64(llc)/1e6))
 	}

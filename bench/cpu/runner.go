@@ -47,10 +47,10 @@ type Runner struct {
 	roofs   roofs
 
 	// What tests replace: the registry, the clock, and what is read from the machine.
-	pick     func(kernels.Kernel, kernels.Precision, string) (cpu.Impl, error)
-	now      func() time.Time
-	clockHz  func(*cpu.Pool) (float64, bool)
-	switches func() (int64, bool)
+	pick         func(kernels.Kernel, kernels.Precision, string) (cpu.Impl, error)
+	now          func() time.Time
+	clockHz      func(*cpu.Pool) (float64, bool)
+	processUsage func() (usage, bool)
 }
 
 // New prepares a Runner. Close ends its threads.
@@ -60,7 +60,7 @@ func New(m Machine) (*Runner, error) {
 	}
 	return &Runner{
 		machine: m, pools: map[int]*cpu.Pool{}, roofs: newRoofs(),
-		pick: cpu.Pick, now: time.Now, clockHz: coreClock, switches: involuntarySwitches,
+		pick: cpu.Pick, now: time.Now, clockHz: coreClock, processUsage: processUsage,
 	}, nil
 }
 

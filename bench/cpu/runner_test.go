@@ -265,8 +265,12 @@ func TestDoubtsBecomeWarnings(t *testing.T) {
 	for want, set := range map[string]func(r *Runner, c *bench.Case){
 		bench.ClockUnknown: func(r *Runner, _ *bench.Case) { r.clockHz = func(*cpu.Pool) (float64, bool) { return 0, false } },
 		bench.Preempted: func(r *Runner, _ *bench.Case) {
-			var switches int64
-			r.switches = func() (int64, bool) { switches += 3; return switches, true } // 3 in 0.1 s
+			all, taken := r.processUsage, usage{}
+			r.processUsage = func() (usage, bool) { // a 25th of the time is taken, in a switch at each reading
+				u, known := all()
+				taken.switches++
+				return usage{cpuS: u.cpuS * 0.96, switches: taken.switches}, known
+			}
 		},
 		bench.CacheResident: func(_ *Runner, c *bench.Case) { c.Level = bench.LevelMemory },
 	} {

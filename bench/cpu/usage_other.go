@@ -1,0 +1,5 @@
+//go:build !unix
+
+package cpu
+
+func processUsage() (usage, bool) { return usage{}, false }
