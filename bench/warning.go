@@ -25,7 +25,7 @@ var warningCodes = []WarningCode{
 	{FewSamples, "fewer than 6 samples: the interval is the smallest and the largest sample, not a 95% interval"},
 	{Noisy, "the 95% interval is wider than 3% of the median on either side"},
 	{NotPlateaued, "the rate was still drifting when the time was over; the figure is the median of the second half"},
-	{Preempted, "others took more than 2% of the threads' CPU time, in more than 20 involuntary switches a second and thread"},
+	{Preempted, "others took more than 5% of the threads' CPU time, in more than 20 involuntary switches a second and thread"},
 	{ClockUnknown, "the core clock could not be measured beside the samples"},
 	{CacheResident, "the working set meant for memory is smaller than twice the last-level cache, because memory or the suite bounds it"},
 	{ShapeSkipped, "the shape was not run because it needs more memory than this process may use"},

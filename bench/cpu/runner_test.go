@@ -266,10 +266,10 @@ func TestDoubtsBecomeWarnings(t *testing.T) {
 		bench.ClockUnknown: func(r *Runner, _ *bench.Case) { r.clockHz = func(*cpu.Pool) (float64, bool) { return 0, false } },
 		bench.Preempted: func(r *Runner, _ *bench.Case) {
 			all, taken := r.processUsage, usage{}
-			r.processUsage = func() (usage, bool) { // a 25th of the time is taken, in a switch at each reading
+			r.processUsage = func() (usage, bool) { // a tenth of the time is taken, in a switch at each reading
 				u, known := all()
 				taken.switches++
-				return usage{cpuS: u.cpuS * 0.96, switches: taken.switches}, known
+				return usage{cpuS: u.cpuS * 0.9, switches: taken.switches}, known
 			}
 		},
 		bench.CacheResident: func(_ *Runner, c *bench.Case) { c.Level = bench.LevelMemory },

@@ -30,8 +30,8 @@ func (t *tally) add(before, after usage, known bool, seconds float64, threads in
 
 const (
 	// lostShare is the share of the threads' time that others may take before a figure is in
-	// doubt. The runtime's own threads take some tenths of a percent.
-	lostShare = 0.02
+	// doubt. The runtime's and the kernel's own threads take up to 3% where every CPU is busy.
+	lostShare = 0.05
 	// lostSwitches is how many involuntary switches a second and thread go with it: time that is
 	// lost without them was not taken but given, by threads that waited for each other.
 	lostSwitches = 20

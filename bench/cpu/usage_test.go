@@ -13,10 +13,10 @@ func TestPreemptedIsTimeThatOthersTook(t *testing.T) {
 		warns    bool
 	}{
 		{"alone", 2, 4, true, false},
-		{"the runtime's visits", 1.99, 500, true, false},
+		{"the runtime's visits", 1.95, 500, true, false},
 		{"waiting for each other", 1.7, 4, true, false},
 		{"a busy neighbour", 1.5, 200, true, true},
-		{"just too much", 1.95, 42, true, true},
+		{"just too much", 1.88, 42, true, true},
 		{"unknown", 1.5, 200, false, false},
 	} {
 		var sum tally
