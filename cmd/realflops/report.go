@@ -133,7 +133,7 @@ func activationLines(w io.Writer, results []bench.Result) {
 	}
 	for _, p := range []kernels.Precision{kernels.FP32, kernels.FP16} {
 		if len(parts[p]) > 0 {
-			_, _ = fmt.Fprintf(w, "\nrelu is faster than sigmoid by %s (%s, 1 thread)", strings.Join(parts[p], ", "), p)
+			_, _ = fmt.Fprintf(w, "\nrelu against sigmoid at %s, 1 thread: %s as many elements a second", p, strings.Join(parts[p], ", "))
 		}
 	}
 	if len(parts) > 0 {
