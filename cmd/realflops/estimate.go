@@ -166,11 +166,12 @@ func readProfile(path string, size int64) (calibrate.Profile, error) {
 func (a *app) printEstimate(e *estimate.Document) error {
 	w, paint := a.stdout, a.outPaint()
 	out := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-	out("%s on %s, %s, %s: task %s, batch %d, %d positions, context %d\n", paint.bold(e.Model.Name), e.Setup.Device,
-		plural(e.Setup.Threads, "thread"), e.Setup.Precision, e.Task, e.Setup.Batch, e.Setup.Seq, e.Setup.Context)
+	out("%s on %s, %s, %s: task %s, batch %d, %s, context %d\n", paint.bold(e.Model.Name), e.Setup.Device,
+		plural(e.Setup.Threads, "thread"), e.Setup.Precision, e.Task, e.Setup.Batch, plural(e.Setup.Seq, "position"), e.Setup.Context)
 
 	out("\n")
-	figures := newTable("figure", ">value", ">from", ">to", "convention")
+	figures := newTable("figure", ">value", ">from", ">to")
+	var notes conventions
 	add := func(name string, f *estimate.Figure, show func(float64) string) {
 		if f == nil {
 			return
@@ -179,7 +180,8 @@ func (a *app) printEstimate(e *estimate.Document) error {
 		if f.Lo == f.Hi {
 			lo, hi = "", ""
 		}
-		figures.add(name, show(f.Value), lo, hi, f.Convention)
+		figures.add(name, show(f.Value), lo, hi)
+		notes.add(strings.TrimSpace(name), f.Convention)
 	}
 	perSecond := func(v float64) string { return digits(v) }
 	add("time a "+e.Unit, &e.TimeS, seconds)
@@ -207,6 +209,10 @@ func (a *app) printEstimate(e *estimate.Document) error {
 	if err := figures.write(w, paint); err != nil {
 		return err
 	}
+	out("\n")
+	if err := notes.write(w, paint); err != nil {
+		return err
+	}
 
 	out("\n")
 	ops := newTable("operation", "kind", "phase", ">count", ">FLOP", ">bytes", ">time", ">share", "bound")
@@ -224,7 +230,7 @@ func (a *app) printEstimate(e *estimate.Document) error {
 	return nil
 }
 
-// boundLine says what the time goes to: "81% of the time is bound by bandwidth, 19% by compute".
+// boundLine says what binds the time: "81% of the time is bound by bandwidth, 19% by compute".
 func boundLine(e *estimate.Document) string {
 	share := map[bench.Bound]float64{}
 	for _, o := range e.Ops {
@@ -235,10 +241,14 @@ func boundLine(e *estimate.Document) string {
 	var parts []string
 	for _, b := range bounds {
 		if share[b] >= 0.005 {
-			parts = append(parts, fmt.Sprintf("%.0f%% by %s", 100*share[b], b))
+			text := "%.0f%% by %s"
+			if len(parts) == 0 {
+				text = "%.0f%% of the time is bound by %s"
+			}
+			parts = append(parts, fmt.Sprintf(text, 100*share[b], b))
 		}
 	}
-	return "of the time, " + strings.Join(parts, ", ") + " bound"
+	return strings.Join(parts, ", ")
 }
 
 // The estimate that a run ends with: what a newcomer can check by hand with any runtime.

@@ -106,21 +106,30 @@ func (a *app) printModel(d *model.Document) error {
 		return err
 	}
 
-	out("\ntask %s, batch %d, %d positions, context %d\n", d.Setup.Task, d.Setup.Batch, d.Setup.Seq, d.Setup.Context)
-	counts := newTable("count", ">value", "convention")
-	counts.add("forward", si(d.FLOP.Forward.Value, "FLOP"), d.FLOP.Forward.Convention)
+	out("\ntask %s, batch %d, %s, context %d\n", d.Setup.Task, d.Setup.Batch, plural(d.Setup.Seq, "position"), d.Setup.Context)
+	counts := newTable("count", ">value")
+	var notes conventions
+	add := func(name, value, convention string) {
+		counts.add(name, value)
+		notes.add(name, convention)
+	}
+	add("forward", si(d.FLOP.Forward.Value, "FLOP"), d.FLOP.Forward.Convention)
 	for _, c := range []struct {
 		name    string
 		counted *model.Counted
 	}{{"backward", d.FLOP.Backward}, {"step", d.FLOP.Step}, {"optimizer", d.FLOP.Optimizer}} {
 		if c.counted != nil {
-			counts.add(c.name, si(c.counted.Value, "FLOP"), c.counted.Convention)
+			add(c.name, si(c.counted.Value, "FLOP"), c.counted.Convention)
 		}
 	}
-	counts.add("elementwise", si(d.FLOP.Vector.Value, "FLOP"), d.FLOP.Vector.Convention)
-	counts.add("bytes moved", si(d.Bytes.Value, "B"), d.Bytes.Convention)
-	counts.add("activations", binary(d.Activations.Value), d.Activations.Convention)
+	add("elementwise", si(d.FLOP.Vector.Value, "FLOP"), d.FLOP.Vector.Convention)
+	add("bytes moved", si(d.Bytes.Value, "B"), d.Bytes.Convention)
+	add("activations", binary(d.Activations.Value), d.Activations.Convention)
 	if err := counts.write(w, paint); err != nil {
+		return err
+	}
+	out("\n")
+	if err := notes.write(w, paint); err != nil {
 		return err
 	}
 
@@ -137,7 +146,7 @@ func (a *app) printModel(d *model.Document) error {
 		return err
 	}
 
-	out("\nhow it grows with batch b, sequence s, width d and depth L\n")
+	out("\nhow it grows with %s\n", d.Growth.Convention)
 	growth := newTable("quantity", "term", ">value", "order")
 	for _, t := range d.Growth.Terms {
 		growth.add(t.Quantity, t.Term, si(t.Value, ""), t.Order)
@@ -146,7 +155,7 @@ func (a *app) printModel(d *model.Document) error {
 		return err
 	}
 	if d.Growth.Crossover != nil {
-		out("attention overtakes the MLP from %s positions on (%s)\n", digits(*d.Growth.Crossover), d.Growth.Convention)
+		out("attention overtakes the MLP from %.0f positions on\n", *d.Growth.Crossover)
 	}
 	for _, warning := range d.Warnings {
 		out("%s %s\n", paint.yellow(warning.Code+":"), warning.Text)
