@@ -165,7 +165,7 @@ func readProfile(path string, size int64) (calibrate.Profile, error) {
 
 func (a *app) printEstimate(e *estimate.Document) error {
 	w, paint := a.stdout, a.outPaint()
-	out := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
 	out("%s on %s, %s, %s: task %s, batch %d, %s, context %d\n", paint.bold(e.Model.Name), e.Setup.Device,
 		plural(e.Setup.Threads, "thread"), e.Setup.Precision, e.Task, e.Setup.Batch, plural(e.Setup.Seq, "position"), e.Setup.Context)
 
@@ -264,7 +264,7 @@ func (a *app) exampleEstimate(w io.Writer, doc agent.Document) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(w, "\n%s\n", a.outPaint().bold("what that is good for: "+exampleModel+", batch 1, fp32"))
+	fmt.Fprintf(w, "\n%s\n", a.outPaint().bold("what that is good for: "+exampleModel+", batch 1, fp32"))
 	for _, s := range []estimate.Setup{{Task: estimate.Prefill, Seq: exampleContext}, {Task: estimate.Decode, Context: exampleContext}} {
 		e, err := estimate.Estimate(m, device, s)
 		if err != nil {
@@ -274,8 +274,8 @@ func (a *app) exampleEstimate(w io.Writer, doc agent.Document) error {
 		if s.Task == estimate.Decode {
 			what = fmt.Sprintf("one token after %d", s.Context)
 		}
-		_, _ = fmt.Fprintf(w, "  %-22s %s (%s to %s), %s tokens/s; %s\n", what, seconds(e.TimeS.Value), seconds(e.TimeS.Lo), seconds(e.TimeS.Hi), digits(e.TokensPerS.Value), boundLine(e))
+		fmt.Fprintf(w, "  %-22s %s (%s to %s), %s tokens/s; %s\n", what, seconds(e.TimeS.Value), seconds(e.TimeS.Lo), seconds(e.TimeS.Hi), digits(e.TokensPerS.Value), boundLine(e))
 	}
-	_, _ = fmt.Fprintf(w, "  `realflops estimate %s --task decode --context %d` shows it by operation\n", exampleModel, exampleContext)
+	fmt.Fprintf(w, "  `realflops estimate %s --task decode --context %d` shows it by operation\n", exampleModel, exampleContext)
 	return nil
 }

@@ -58,7 +58,7 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 		code = exitInterrupted
 	}
 	if text := err.Error(); text != "" {
-		_, _ = fmt.Fprintln(stderr, a.errPaint().red("realflops:"), text)
+		fmt.Fprintln(stderr, a.errPaint().red("realflops:"), text)
 	}
 	return code
 }

@@ -96,7 +96,7 @@ func loadModel(x string) (*model.Model, error) {
 
 func (a *app) printModel(d *model.Document) error {
 	w, paint := a.stdout, a.outPaint()
-	out := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
 	out("%s: %s parameters, %s at %s\n\n", paint.bold(d.Model.Name), grouped(d.Model.Params), binary(d.Model.Bytes), d.Setup.Precision)
 	parts := newTable("part", ">parameters", ">share")
 	for _, p := range d.Model.Parts {

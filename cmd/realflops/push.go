@@ -96,10 +96,10 @@ func (a *app) drain(ctx context.Context, s *store.Store, config influx.Config, o
 		return report, err
 	}
 	if report.Delivered > 0 || report.Pending == 0 {
-		_, _ = fmt.Fprintf(a.stderr, "delivered %s to %s\n", plural(report.Delivered, "point"), config.URL)
+		fmt.Fprintf(a.stderr, "delivered %s to %s\n", plural(report.Delivered, "point"), config.URL)
 	}
 	if report.Rejected > 0 {
-		_, _ = fmt.Fprintf(a.stderr, "%s the server refused %s: kept aside with its message\n", a.errPaint().yellow("warning:"), plural(report.Rejected, "point"))
+		fmt.Fprintf(a.stderr, "%s the server refused %s: kept aside with its message\n", a.errPaint().yellow("warning:"), plural(report.Rejected, "point"))
 	}
 	if report.Pending > 0 {
 		return report, withCode(exitUndelivered, "%s wait in the outbox, `realflops push` tries again: %w", plural(report.Pending, "point"), report.LastError)

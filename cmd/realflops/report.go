@@ -133,11 +133,11 @@ func activationLines(w io.Writer, results []bench.Result) {
 	}
 	for _, p := range []kernels.Precision{kernels.FP32, kernels.FP16} {
 		if len(parts[p]) > 0 {
-			_, _ = fmt.Fprintf(w, "\nrelu against sigmoid at %s, 1 thread: %s as many elements a second", p, strings.Join(parts[p], ", "))
+			fmt.Fprintf(w, "\nrelu against sigmoid at %s, 1 thread: %s as many elements a second", p, strings.Join(parts[p], ", "))
 		}
 	}
 	if len(parts) > 0 {
-		_, _ = fmt.Fprintln(w)
+		fmt.Fprintln(w)
 	}
 }
 
@@ -148,7 +148,7 @@ func warningLines(w io.Writer, results []bench.Result, paint palette) {
 	first := map[string]string{}
 	for _, r := range results {
 		if r.Status == bench.Failed {
-			_, _ = fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), plural(r.Threads, "thread"), r.Error)
+			fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), plural(r.Threads, "thread"), r.Error)
 		}
 		for _, warning := range r.Warnings {
 			if count[warning.Code] == 0 {
@@ -159,22 +159,22 @@ func warningLines(w io.Writer, results []bench.Result, paint palette) {
 		}
 	}
 	if len(codes) > 0 {
-		_, _ = fmt.Fprintln(w, "\nwarnings (marked ! in the table; docs/warnings.md says what each means)")
+		fmt.Fprintln(w, "\nwarnings (marked ! in the table; docs/warnings.md says what each means)")
 	}
 	for _, code := range codes {
-		_, _ = fmt.Fprintf(w, "  %s on %s, first %s\n", paint.yellow(code), plural(count[code], "result"), first[code])
+		fmt.Fprintf(w, "  %s on %s, first %s\n", paint.yellow(code), plural(count[code], "result"), first[code])
 	}
 }
 
 // profileLines sums a device's calibration up.
 func profileLines(w io.Writer, d *calibrate.Device, paint palette) {
-	_, _ = fmt.Fprintf(w, "\n%s\n", paint.bold("profile of "+d.Model))
+	fmt.Fprintf(w, "\n%s\n", paint.bold("profile of "+d.Model))
 	list := func(name string, p perThreads) {
 		for i, what := range p.names {
 			if i > 0 {
 				name = ""
 			}
-			_, _ = fmt.Fprintf(w, "  %-9s %-16s %s\n", name, what, strings.Join(p.figures[what], ", "))
+			fmt.Fprintf(w, "  %-9s %-16s %s\n", name, what, strings.Join(p.figures[what], ", "))
 		}
 	}
 	var limits, gemms, memory, overheads perThreads

@@ -68,12 +68,16 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		return a.printPlan(suite.Name, cases)
 	}
 	if f.ifIdle {
-		if busy, err := busyText(ctx); err != nil || busy != "" {
-			_, _ = fmt.Fprintln(a.stderr, busy)
+		share, err := cpuShare(ctx)
+		if err != nil {
 			return err
 		}
+		if busy := busyText(share); busy != "" {
+			fmt.Fprintln(a.stderr, busy)
+			return nil
+		}
 	}
-	_, _ = fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, cpuModel(host), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))
+	fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, cpuModel(host), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))
 	doc, err := a.measure(ctx, host, suite.Name, cases, f.wait, true)
 	if f.out != "" && doc != nil {
 		if outErr := writeDocument(f.out, doc); outErr != nil {
@@ -92,7 +96,7 @@ func (a *app) measure(ctx context.Context, host *detect.Host, name string, cases
 		}
 	}
 	unlock, lockErr := agent.Lock(ctx, a.settings.StateDir, wait, func() {
-		_, _ = fmt.Fprintf(a.stderr, "another run is measuring on this machine: waiting at most %s\n", seconds(wait.Seconds()))
+		fmt.Fprintf(a.stderr, "another run is measuring on this machine: waiting at most %s\n", seconds(wait.Seconds()))
 	})
 	switch {
 	case errors.Is(lockErr, agent.ErrBusy):
@@ -107,7 +111,7 @@ func (a *app) measure(ctx context.Context, host *detect.Host, name string, cases
 		defer func() { _ = st.Close() }()
 	}
 	if keptErr != nil {
-		_, _ = fmt.Fprintln(a.stderr, a.errPaint().yellow("not kept:"), keptErr, "(measuring all the same)")
+		fmt.Fprintln(a.stderr, a.errPaint().yellow("not kept:"), keptErr, "(measuring all the same)")
 	}
 	runner, err := cpu.New(machine(host))
 	if err != nil {
@@ -188,16 +192,21 @@ func checkDevices(list string, host *detect.Host) error {
 // idleShare is the share of the CPUs' time that may be in use on a machine called idle.
 const idleShare = 0.20
 
-// busyText is the line that --if-idle leaves with, or "" on an idle machine.
-func busyText(ctx context.Context) (string, error) {
+// cpuShare is the share of the CPUs' time that was in use in the last second.
+func cpuShare(ctx context.Context) (float64, error) {
 	used, err := gocpu.PercentWithContext(ctx, time.Second, false)
 	if err != nil || len(used) == 0 {
-		return "", err
+		return 0, err
 	}
-	if used[0] > idleShare*100 {
-		return fmt.Sprintf("not measured: the machine is busy (%.0f%% of its CPU time in the last second; idle is at most %.0f%%)", used[0], idleShare*100), nil
+	return used[0] / 100, nil
+}
+
+// busyText is the line that --if-idle leaves with, or "" on an idle machine.
+func busyText(share float64) string {
+	if share <= idleShare {
+		return ""
 	}
-	return "", nil
+	return fmt.Sprintf("not measured: the machine is busy (%.0f%% of its CPU time in the last second; idle is at most %.0f%%)", 100*share, 100*idleShare)
 }
 
 func (a *app) printPlan(name string, cases []bench.Case) error {

@@ -40,7 +40,7 @@ func (a *app) openStoreForRun(ctx context.Context, lockErr error) (*store.Store,
 
 func (a *app) tellSetAside(s *store.Store) {
 	if name := s.SetAside(); name != "" {
-		_, _ = fmt.Fprintf(a.stderr, "%s the database was damaged: it was set aside as %s and a new one begun\n", a.errPaint().yellow("warning:"), name)
+		fmt.Fprintf(a.stderr, "%s the database was damaged: it was set aside as %s and a new one begun\n", a.errPaint().yellow("warning:"), name)
 	}
 }
 
