@@ -13,9 +13,6 @@ import (
 // those that this CPU would pick.
 func TestConformance(t *testing.T) {
 	for _, impl := range All() {
-		if impl.Kernel == kernels.GEMM {
-			continue // TestEveryGEMMConforms, which goes over threads and sizes of blocks too
-		}
 		t.Run(fmt.Sprintf("%s/%s/%s", impl.Kernel, strings.ReplaceAll(string(impl.Precision), "/", "-"), impl.Engine), func(t *testing.T) {
 			needs(t, impl)
 			switch f := impl.Func.(type) {
@@ -29,6 +26,10 @@ func TestConformance(t *testing.T) {
 				kerneltest.Copy(t, f)
 			case FMAFunc:
 				kerneltest.FMA(t, f)
+			case *GEMM[float32]:
+				conform(t, f)
+			case *GEMM[kernels.Float16]:
+				conform(t, f)
 			default:
 				t.Fatalf("no suite for a %T", f)
 			}

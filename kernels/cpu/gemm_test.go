@@ -9,30 +9,6 @@ import (
 	"github.com/realflops/realflops/kernels/kerneltest"
 )
 
-func TestEveryGEMMConforms(t *testing.T) {
-	tested := 0
-	for _, i := range All() {
-		if i.Kernel != kernels.GEMM {
-			continue
-		}
-		tested++
-		t.Run(string(i.Precision)+"/"+i.Engine, func(t *testing.T) {
-			skipMissing(t, i)
-			switch g := i.Func.(type) {
-			case *GEMM[float32]:
-				conform(t, g)
-			case *GEMM[kernels.Float16]:
-				conform(t, g)
-			default:
-				t.Fatalf("Func is a %T", i.Func)
-			}
-		})
-	}
-	if tested == 0 {
-		t.Error("no implementation is registered")
-	}
-}
-
 // conform runs the suite with the engine's own blocks, and with B always packed in the smallest
 // blocks there can be, of which every product has many.
 func conform[T float32 | kernels.Float16](t *testing.T, g *GEMM[T]) {
