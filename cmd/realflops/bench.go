@@ -1,16 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/bench"
-	kcpu "github.com/realflops/realflops/kernels/cpu"
-
 	"github.com/realflops/realflops/kernels"
+	kcpu "github.com/realflops/realflops/kernels/cpu"
 )
 
 type benchFlags struct {
@@ -33,7 +34,7 @@ func (a *app) benchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := f.benchCase(args[0], host)
+			c, err := f.benchCase(args[0], cmd.Flags().Changed("threads"), host)
 			if err != nil {
 				return err
 			}
@@ -54,26 +55,20 @@ func (a *app) benchCommand() *cobra.Command {
 }
 
 func kernelList() string {
-	text := "Kernels, with their precisions:\n"
+	var text strings.Builder
+	text.WriteString("Kernels, with their precisions:\n")
 	for _, d := range kernels.All() {
-		text += "  " + string(d.Kernel) + "\t" + d.Computes + "; " + joinPrecisions(d.Precisions) + "\n"
-	}
-	return text
-}
-
-func joinPrecisions(ps []kernels.Precision) string {
-	text := ""
-	for i, p := range ps {
-		if i > 0 {
-			text += ", "
+		var precisions []string
+		for _, p := range d.Precisions {
+			precisions = append(precisions, string(p))
 		}
-		text += string(p)
+		fmt.Fprintf(&text, "  %-8s %-30s %s\n", d.Kernel, d.Computes, strings.Join(precisions, ", "))
 	}
-	return text
+	return text.String()
 }
 
 // benchCase checks the flags against the kernel and the machine.
-func (f benchFlags) benchCase(kernel string, host *detect.Host) (bench.Case, error) {
+func (f benchFlags) benchCase(kernel string, threadsGiven bool, host *detect.Host) (bench.Case, error) {
 	var none bench.Case
 	d, err := kernels.Lookup(kernel)
 	if err != nil {
@@ -105,7 +100,7 @@ func (f benchFlags) benchCase(kernel string, host *detect.Host) (bench.Case, err
 		return none, usage("--shape %s: needs %s, and %s can be used here", shape, binary(spec.Bytes()), binary(float64(usable)))
 	}
 	allowed := host.Limits.Threads()
-	if f.threads == 0 {
+	if !threadsGiven {
 		f.threads = allowed
 	}
 	if f.threads < 1 || f.threads > allowed {
@@ -115,13 +110,11 @@ func (f benchFlags) benchCase(kernel string, host *detect.Host) (bench.Case, err
 		return none, usage("--seconds %v: want a time above 0 and at most 86400", f.seconds)
 	}
 	if _, err := kcpu.Pick(d.Kernel, precision, f.engine); err != nil {
-		return none, usage("--%w", err)
+		return none, usage("%w", err)
 	}
-	data := bench.Data(f.data)
-	switch data {
-	case bench.Randn, bench.Uniform, bench.Zeros, bench.Constant:
-	default:
-		return none, kernels.Unknown("data", f.data, []string{string(bench.Randn), string(bench.Uniform), string(bench.Zeros), string(bench.Constant)})
+	data, err := bench.ParseData(f.data)
+	if err != nil {
+		return none, err
 	}
 	return bench.Case{Spec: spec, Threads: f.threads, Engine: f.engine, Data: data, MinS: f.seconds, MaxS: f.seconds}, nil
 }

@@ -24,6 +24,7 @@ func (f *shapeFlags) register(fl *pflag.FlagSet) {
 	fl.IntVar(&f.seq, "seq", 0, "positions of each sequence (default: the model's full context)")
 	fl.IntVar(&f.context, "context", 0, "of decode: positions that the new token sees (default: the full context)")
 	fl.BoolVar(&f.causal, "causal", true, "count the half of attention that a causal mask lets through (default: as the model is)")
+	fl.Lookup("causal").DefValue = "" // the model's, not true
 	fl.StringVar(&f.precision, "precision", "fp32", "how weights and activations are stored: fp32 or fp16")
 }
 
@@ -80,9 +81,13 @@ func (a *app) modelCommand() *cobra.Command {
 }
 
 func modelHelp() string {
-	return "A model is a Hugging Face config.json of a GPT-2, Llama, Mistral or BERT model, a folder that\nholds one, or a preset: " +
+	text := "A model is a Hugging Face config.json of a GPT-2, Llama, Mistral or BERT model, a folder that holds one, or a preset: " +
 		strings.Join(model.Presets(), ", ") + "."
+	return strings.Join(wrap(text, helpWidth), "\n")
 }
+
+// helpWidth is where help texts are wrapped.
+const helpWidth = 92
 
 // loadModel tells a wrong name (usage) from a wrong file (failed).
 func loadModel(x string) (*model.Model, error) {
