@@ -187,7 +187,11 @@ func TestLockIsTakenOnce(t *testing.T) {
 		}
 		got <- err
 	}()
-	<-waits
+	select {
+	case <-waits:
+	case err := <-got:
+		t.Fatalf("a third lock did not wait: %v", err)
+	}
 	unlock()
 	if err := <-got; err != nil {
 		t.Errorf("the one that waited: %v", err)

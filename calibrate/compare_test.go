@@ -74,6 +74,15 @@ func TestComparePairsMachinesOfOtherCachesAndCoreCounts(t *testing.T) {
 	}
 }
 
+func TestComparePairsEachResultOnce(t *testing.T) {
+	a := []bench.Result{copyResult(1000, 1, "l1", 10), copyResult(1100, 1, "l1", 11)}
+	b := []bench.Result{copyResult(2000, 1, "l1", 20), copyResult(2200, 1, "l1", 33)}
+	rows := Compare(a, b)
+	if len(rows) != 2 || rows[0].Ratio.Value != 2 || rows[1].Ratio.Value != 3 {
+		t.Errorf("got %+v, want the ratios 2 and 3", rows)
+	}
+}
+
 func TestCompareTakesAFailedResultForMissing(t *testing.T) {
 	bad := gemmResult(64, 1, 1, 1, 1)
 	bad.Status = bench.Failed
