@@ -23,9 +23,10 @@ type Request struct {
 	Host      *detect.Host
 	Cases     []bench.Case
 	Runner    Runner
-	Calibrate bool         // make a profile of the results
-	Store     *store.Store // nil: keep nothing
-	Observe   func(Event)  // told before and after each case; after it, the result is on disk
+	Warnings  []bench.Warning // of the plan: what it leaves out
+	Calibrate bool            // make a profile of the results
+	Store     *store.Store    // nil: keep nothing
+	Observe   func(Event)     // told before and after each case; after it, the result is on disk
 	Now       func() time.Time
 }
 
@@ -53,7 +54,7 @@ func Measure(ctx context.Context, req Request) (doc Document, keptErr, err error
 	}
 	doc = Document{
 		Schema: Schema, Host: *req.Host, Results: []bench.Result{}, Overheads: []bench.Overhead{},
-		Run: Run{ID: id.String(), Started: req.Now().UTC(), Suite: req.Suite, Version: req.Version, Status: store.Running, Warnings: []bench.Warning{}},
+		Run: Run{ID: id.String(), Started: req.Now().UTC(), Suite: req.Suite, Version: req.Version, Status: store.Running, Warnings: append([]bench.Warning{}, req.Warnings...)},
 	}
 	keep := &keeper{store: req.Store, points: influx.NewPoints(hostTags(req.Host), doc.Run.ID, req.Version)}
 	keep.begin(ctx, doc)
@@ -133,13 +134,23 @@ func hostTags(h *detect.Host) influx.HostTags {
 }
 
 // keeper writes a run to the store as it is made. What was measured is worth having even
-// after a signal, so it does not stop with ctx; and once a write has failed it keeps the
-// reason and writes no more: what cannot be kept can still be measured and printed.
+// after a signal, so it does not stop with ctx. Once a write has failed it goes on without the
+// disk, so that a database which another process holds delays no measurement, and tries
+// again at the end; what cannot be kept then is still printed.
 type keeper struct {
 	store  *store.Store // nil: nothing is kept
 	points *influx.Points
-	err    error // why no more can be kept
-	odd    error // results that are no numbers
+	begun  bool
+
+	waiting []kept
+	err     error // why they wait
+	odd     error // results that are no numbers
+}
+
+// kept is a result on its way to the disk, with its point.
+type kept struct {
+	result bench.Result
+	line   string
 }
 
 func (k *keeper) note(err error) {
@@ -159,11 +170,13 @@ func (k *keeper) begin(ctx context.Context, doc Document) {
 			HostID: doc.Host.ID, HostName: doc.Host.Name, Host: host,
 		})
 	}
+	k.begun = err == nil
 	k.note(err)
 }
 
+// result keeps r; after a write that failed, it only puts r by for finish.
 func (k *keeper) result(ctx context.Context, run Run, r bench.Result) {
-	if k.store == nil || k.err != nil {
+	if k.store == nil {
 		return
 	}
 	line, err := k.points.Result(r)
@@ -171,11 +184,38 @@ func (k *keeper) result(ctx context.Context, run Run, r bench.Result) {
 		k.odd = errors.Join(k.odd, err) // this one alone cannot be kept: go on with the others
 		return
 	}
-	k.note(k.store.AddResult(context.WithoutCancel(ctx), run.ID, r, line))
+	k.waiting = append(k.waiting, kept{r, line})
+	if k.err == nil {
+		k.note(k.write(ctx, run))
+	}
+}
+
+// write keeps the results that wait, in their order, as far as it comes.
+func (k *keeper) write(ctx context.Context, run Run) error {
+	for len(k.waiting) > 0 {
+		next := k.waiting[0]
+		if err := k.store.AddResult(context.WithoutCancel(ctx), run.ID, next.result, next.line); err != nil {
+			return err
+		}
+		k.waiting = k.waiting[1:]
+	}
+	return nil
 }
 
 func (k *keeper) finish(ctx context.Context, doc Document) {
-	if k.store == nil || k.err != nil {
+	if k.store == nil {
+		return
+	}
+	if k.err != nil { // a database that was held or full may be free again: one more try
+		k.err = nil
+		if !k.begun {
+			k.begin(ctx, doc)
+		}
+		if k.err == nil {
+			k.note(k.write(ctx, doc.Run))
+		}
+	}
+	if k.err != nil {
 		return
 	}
 	lines, err := k.lines(doc)

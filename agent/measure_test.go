@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"math"
 	"path/filepath"
@@ -131,6 +132,43 @@ func TestOneResultThatCannotBeKeptCostsNoOther(t *testing.T) {
 	}
 	if again := load(t, req.Store, doc.Run.ID); len(doc.Results) != 4 || len(again.Results) != 3 {
 		t.Errorf("%d measured, %d kept; want 4 and 3", len(doc.Results), len(again.Results))
+	}
+}
+
+func TestResultsThatCouldNotBeKeptAtOnceAreKeptAtTheEnd(t *testing.T) {
+	req := request(t, nil)
+	database, err := sql.Open("sqlite", req.Store.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = database.Close() }()
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := database.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	req.Runner = fakeRunner{func(_ context.Context, c bench.Case) (bench.Result, error) {
+		switch c.Shape.N {
+		case 128: // from here on writes fail
+			exec("CREATE TRIGGER refuse BEFORE INSERT ON result BEGIN SELECT RAISE(ABORT, 'not now'); END")
+		case 512: // and now they would not, but until the end nothing is tried
+			exec("DROP TRIGGER refuse")
+		}
+		return answer(c, 1e9), nil
+	}}
+	doc, kept, err := Measure(t.Context(), req)
+	if err != nil || kept != nil {
+		t.Fatalf("err %v, kept %v", err, kept)
+	}
+	again := load(t, req.Store, doc.Run.ID)
+	if len(again.Results) != 4 || again.Run.Status != store.Complete || again.Profile == nil {
+		t.Errorf("%d results are kept, status %q", len(again.Results), again.Run.Status)
+	}
+	for i, r := range again.Results {
+		if r.Shape != doc.Results[i].Shape {
+			t.Errorf("result %d is %s, want %s", i, r.Shape, doc.Results[i].Shape)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/realflops/realflops/kernels"
 )
@@ -36,7 +37,8 @@ const minMemorySet = 64 << 20
 // A working set for a cache is half of all its instances that the threads reach; a
 // level is left out where the machine has no such cache, or one no larger than the level
 // below it. A working set for memory is four times the last-level cache and at least
-// 64 MB, but at most the suite's cap and a quarter of the usable memory. Shapes that do
+// 64 MB, but at most the suite's cap and a quarter of the usable memory; where the machine hides
+// its caches, it is the cap. Shapes that do
 // not fit into half of the usable memory are left out, and so are those of which m's
 // FlopPerS makes a single pass longer than the case.
 func (s Suite) Plan(m PlanInput) []Case {
@@ -51,23 +53,57 @@ func (s Suite) Plan(m PlanInput) []Case {
 	return cases
 }
 
-func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []Case {
-	c := Case{
+// Skipped tells the shapes that Plan leaves out on a machine, one warning a row,
+// precision and thread count.
+func (s Suite) Skipped(m PlanInput) []Warning {
+	var warnings []Warning
+	for _, row := range s.Rows {
+		for _, p := range row.Precisions {
+			for _, threads := range row.Threads.counts(m.Threads) {
+				var names []string
+				for _, shape := range row.Shapes {
+					if c := s.shaped(row, p, threads, m, shape); !m.fits(c) {
+						names = append(names, shape.String())
+					}
+				}
+				if len(names) > 0 {
+					warnings = append(warnings, Warn(ShapeSkipped, "%s %s on %d threads is not run at %s: it needs more than half of the memory that may be used, or one pass would take longer than %g s",
+						row.Kernel, p, threads, strings.Join(names, ", "), maxOverMin*row.MinS))
+				}
+			}
+		}
+	}
+	return warnings
+}
+
+// shaped is the case of a row at one of its shapes.
+func (s Suite) shaped(row Row, p kernels.Precision, threads int, m PlanInput, shape kernels.Shape) Case {
+	c := s.blank(row, p, threads, m)
+	c.Shape = shape
+	if row.Kernel == kernels.FMA {
+		c.Level, c.Data = LevelRegister, Constant // the operands are the kernel's own: x·1 + 1
+	} else {
+		c.Level = LevelOf(c.Bytes(), m.Caches, threads)
+	}
+	return c
+}
+
+// blank is the case of a row without shape and level.
+func (s Suite) blank(row Row, p kernels.Precision, threads int, m PlanInput) Case {
+	return Case{
 		Spec: kernels.Spec{Kernel: row.Kernel, Precision: p}, Threads: threads, Data: Randn, Seed: m.Seed,
 		MinS: row.MinS, MaxS: maxOverMin * row.MinS,
 	}
+}
+
+func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []Case {
 	var cases []Case
-	for _, c.Shape = range row.Shapes {
-		c.Level = LevelRegister
-		if row.Kernel == kernels.FMA {
-			c.Data = Constant // the operands are the kernel's own: x·1 + 1
-		} else {
-			c.Level = LevelOf(c.Bytes(), m.Caches, threads)
-		}
-		if m.fits(c) {
+	for _, shape := range row.Shapes {
+		if c := s.shaped(row, p, threads, m, shape); m.fits(c) {
 			cases = append(cases, c)
 		}
 	}
+	c := s.blank(row, p, threads, m)
 	perElement := kernels.Spec{Kernel: row.Kernel, Precision: p, Shape: kernels.Shape{N: 1}}.Bytes()
 	for _, c.Level = range row.Levels {
 		set := s.workingSet(c.Level, threads, m)
@@ -104,6 +140,9 @@ func (s Suite) workingSet(level string, threads int, m PlanInput) int64 {
 	caches := reach(m.Caches, threads)
 	if level == LevelMemory {
 		set := max(4*caches[len(caches)-1].Bytes, minMemorySet)
+		if len(m.Caches) == 0 && s.MemoryCap > 0 {
+			set = s.MemoryCap // a cache that is hidden may be large
+		}
 		if s.MemoryCap > 0 {
 			set = min(set, s.MemoryCap)
 		}

@@ -136,7 +136,7 @@ func TestMemoryWorkingSetIsBounded(t *testing.T) {
 		{"cap", PlanInput{Caches: []Cache{{1, 32 << 10, 1}, {3, 256 << 20, 64}}, Threads: 64}, 256 << 20},
 		{"little memory", PlanInput{Caches: server.Caches, Threads: 2, MemoryBytes: 100 << 20}, 25 << 20},
 		{"two sockets", PlanInput{Caches: []Cache{{1, 32 << 10, 1}, {3, 16 << 20, 32}}, Threads: 64}, 128 << 20},
-		{"unknown", PlanInput{Threads: 4}, 64 << 20},
+		{"unknown", PlanInput{Threads: 4}, 256 << 20},
 	} {
 		if got := quick.workingSet(LevelMemory, c.in.Threads, c.in); got != c.want {
 			t.Errorf("%s: %d MiB, want %d", c.name, got>>20, c.want>>20)
@@ -171,6 +171,13 @@ func TestLevelsThatAreNotThereAreLeftOut(t *testing.T) {
 func TestShapesThatDoNotFitAreLeftOut(t *testing.T) {
 	in := server
 	in.MemoryBytes = 100 << 20
+	told := suite(t, "quick").Skipped(in)
+	if len(told) == 0 || told[0].Code != ShapeSkipped || !strings.Contains(told[0].Text, "64x4096x4096") {
+		t.Errorf("nothing tells what is left out: %v", told)
+	}
+	if all := suite(t, "quick").Skipped(server); len(all) != 0 {
+		t.Errorf("left out with memory enough: %v", all)
+	}
 	for _, c := range suite(t, "quick").Plan(in) {
 		if c.Bytes() > 50<<20 {
 			t.Errorf("%v takes %v bytes of %d", c.Spec, c.Bytes(), in.MemoryBytes)

@@ -29,6 +29,7 @@ const (
 	plateauSamples = 4 * plateauWindow
 	plateauWithin  = 0.02 // of the second half's median
 	driftWithin    = 0.03 // third against fourth quarter
+	unevenBelow    = 0.05 // mean below the median
 )
 
 // Summarize finds burst, plateau and sustained rate of a series (not empty).
@@ -47,6 +48,9 @@ func Summarize(series []Sample) Summary {
 	var sum Summary
 	from, steady := plateau(rates)
 	sum.Sustained, sum.Warnings = Median(rates[from:])
+	if mean := meanRate(series[from:]); mean < (1-unevenBelow)*sum.Sustained.Median {
+		sum.Warnings = append(sum.Warnings, Warn(Uneven, "the mean rate of the samples was %.0f%% below the median: the work came in bursts, as under a CPU quota or beside a neighbour", 100*(1-mean/sum.Sustained.Median)))
+	}
 	switch {
 	case !steady:
 		third, fourth := quarters(rates)
@@ -57,6 +61,17 @@ func Summarize(series []Sample) Summary {
 	}
 	sum.Burst = max(sum.Sustained.Median, burst(series, rates))
 	return sum
+}
+
+// meanRate is all passes over all time. A CPU quota stops the threads for tens of
+// milliseconds in each 100, which falls into few of the samples: the median does not see it.
+func meanRate(series []Sample) float64 {
+	var passes, seconds float64
+	for _, s := range series {
+		passes += float64(s.Passes)
+		seconds += s.Seconds
+	}
+	return passes / seconds
 }
 
 // plateau is the index from which the rates are sustained, and whether they are steady.

@@ -72,8 +72,28 @@ func TestNoiseIsNoDrift(t *testing.T) {
 		}
 	}
 	s := Summarize(seriesOf(rates...))
-	if s.PlateauS == nil || *s.PlateauS > 0.05 || math.Abs(s.Sustained.Median/250-1) > 0.01 || len(s.Warnings) != 0 {
+	if s.PlateauS == nil || *s.PlateauS > 0.05 || math.Abs(s.Sustained.Median/250-1) > 0.01 || !slices.Equal(codes(s.Warnings), []string{Uneven}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+// TestAQuotaIsSeen: a quota of 1.5 CPUs lets two threads run 75 ms of each 100 ms, so that
+// one sample of 4 ms in 19 takes 25 ms more; the median of the others is that of two free CPUs.
+func TestAQuotaIsSeen(t *testing.T) {
+	var throttled, free []float64
+	for i := range 190 {
+		rate := 250.0
+		free = append(free, rate)
+		if i%19 == 18 {
+			rate = 1 / (1/250.0 + 0.025)
+		}
+		throttled = append(throttled, rate)
+	}
+	if got := codes(Summarize(seriesOf(throttled...)).Warnings); !slices.Equal(got, []string{Uneven}) {
+		t.Errorf("throttled: warnings %v", got)
+	}
+	if got := Summarize(seriesOf(free...)).Warnings; len(got) != 0 {
+		t.Errorf("free: warnings %v", got)
 	}
 }
 
@@ -82,7 +102,7 @@ func TestFewSamplesAreTakenWhole(t *testing.T) {
 	if s.PlateauS != nil || s.Sustained.N != 3 || s.Sustained.Median != 2 || s.Burst != 3 {
 		t.Errorf("%+v", s)
 	}
-	if got := codes(s.Warnings); !slices.Equal(got, []string{FewSamples, Noisy}) {
+	if got := codes(s.Warnings); !slices.Equal(got, []string{FewSamples, Noisy, Uneven}) {
 		t.Errorf("warnings %v", got)
 	}
 }

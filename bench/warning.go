@@ -7,10 +7,12 @@ const (
 	FewSamples    = "few_samples"
 	Noisy         = "noisy"
 	NotPlateaued  = "not_plateaued"
+	Uneven        = "uneven"
 	Preempted     = "preempted"
 	ClockUnknown  = "clock_unknown"
 	CacheResident = "cache_resident"
 	ShapeSkipped  = "shape_skipped"
+	WrongResult   = "wrong_result"
 	Interrupted   = "interrupted"
 	NoProfile     = "no_profile" // of a run
 )
@@ -25,10 +27,12 @@ var warningCodes = []WarningCode{
 	{FewSamples, "fewer than 6 samples: the interval is the smallest and the largest sample, not a 95% interval"},
 	{Noisy, "the 95% interval is wider than 3% of the median on either side"},
 	{NotPlateaued, "the rate was still drifting when the time was over; the figure is the median of the second half"},
+	{Uneven, "the mean rate of the samples lies more than 5% below the median that is shown: the work came in bursts"},
 	{Preempted, "others took more than 5% of the threads' CPU time, in more than 20 involuntary switches a second and thread"},
 	{ClockUnknown, "the core clock could not be measured beside the samples"},
 	{CacheResident, "the working set meant for memory is smaller than twice the last-level cache, because memory or the suite bounds it"},
-	{ShapeSkipped, "the shape was not run because it needs more memory than this process may use"},
+	{ShapeSkipped, "shapes were not run because they need more memory than this process may use, or one pass would take too long"},
+	{WrongResult, "the device computed something wrong: it is faulty, and the result has no figures"},
 	{Interrupted, "measuring was interrupted; the figure is of the samples made until then"},
 	{NoProfile, "no result of the run could be used for calibration"},
 }

@@ -12,7 +12,19 @@ const (
 	NoDifference = "no difference seen"
 	OnlyA        = "only in A"
 	OnlyB        = "only in B"
+	FailedA      = "failed in A"
+	FailedB      = "failed in B"
 	BothFailed   = "failed in both"
+)
+
+// Between two runs of one unchanged machine medians move more than the interval within a run
+// tells, since samples a few milliseconds apart are not independent: measured on a quiet 2-core
+// VM, windows of a second differ by 1-2% (coefficient of variation), and by 6.5% where memory
+// is the bound, which neighbours share. Intervals are widened by this share before a
+// difference is believed.
+const (
+	betweenRuns       = 0.03
+	betweenRunsMemory = 0.10
 )
 
 // Comparison is one measurement of run B against the same one of run A.
@@ -30,8 +42,9 @@ type Comparison struct {
 // Compare pairs the results of two runs. A pair is the same kernel, precision, shape
 // and thread count; what is left is paired by level of the memory hierarchy and by
 // "one thread" against "all threads", so that machines with other caches or core counts
-// can be held side by side. The ratio's interval is the widest that the two 95%
-// intervals allow (B.lo/A.hi to B.hi/A.lo); where it holds 1, no difference was seen.
+// can be held side by side. Only results of the same data are paired. The ratio's interval is the
+// widest that the two 95% intervals allow (B.lo/A.hi to B.hi/A.lo), and 3% wider on either side, 10% in
+// memory, for what moves between runs of an unchanged machine; where it holds 1, no difference was seen.
 func Compare(a, b []bench.Result) []Comparison {
 	exact := func(x, y bench.Result) bool { return x.Shape == y.Shape && x.Threads == y.Threads }
 	alike := func(x, y bench.Result) bool {
@@ -51,7 +64,7 @@ func Compare(a, b []bench.Result) []Comparison {
 				continue
 			}
 			for j, y := range b {
-				if !taken[j] && x.Kernel == y.Kernel && x.Precision == y.Precision && same(x, y) {
+				if !taken[j] && x.Kernel == y.Kernel && x.Precision == y.Precision && x.Data == y.Data && same(x, y) {
 					partner[i], taken[j] = j, true
 					break
 				}
@@ -59,7 +72,7 @@ func Compare(a, b []bench.Result) []Comparison {
 		}
 	}
 
-	var rows []Comparison
+	rows := []Comparison{} // [] in JSON
 	for i := range a {
 		var y *bench.Result
 		if partner[i] >= 0 {
@@ -87,15 +100,23 @@ func compareOne(a, b *bench.Result) Comparison {
 	ra, okA := sideRate(a)
 	rb, okB := sideRate(b)
 	switch {
+	case b == nil:
+		c.Verdict = OnlyA
+	case a == nil:
+		c.Verdict = OnlyB
 	case !okA && !okB:
 		c.Verdict = BothFailed
-	case !okB:
-		c.Verdict = OnlyA
 	case !okA:
-		c.Verdict = OnlyB
+		c.Verdict = FailedA
+	case !okB:
+		c.Verdict = FailedB
 	default:
+		wider := 1 + betweenRuns
+		if a.Level == bench.LevelMemory {
+			wider = 1 + betweenRunsMemory
+		}
 		c.Unit = ra.Unit
-		c.Ratio = &Figure{Value: rb.Value / ra.Value, Lo: rb.Lo / ra.Hi, Hi: rb.Hi / ra.Lo}
+		c.Ratio = &Figure{Value: rb.Value / ra.Value, Lo: rb.Lo / ra.Hi / wider, Hi: rb.Hi / ra.Lo * wider}
 		switch {
 		case c.Ratio.Lo > 1:
 			c.Verdict = Faster

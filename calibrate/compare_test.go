@@ -29,9 +29,10 @@ func TestCompareSaysADifferenceOnlyWhereTheIntervalExcludesOne(t *testing.T) {
 		ratio   Figure
 		verdict string
 	}{
-		{"faster", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 120, 110, 130), Figure{1.2, 110. / 105, 130. / 95}, Faster},
-		{"slower", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 80, 75, 85), Figure{.8, 75. / 105, 85. / 95}, Slower},
-		{"overlap", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 104, 99, 109), Figure{1.04, 99. / 105, 109. / 95}, NoDifference},
+		{"faster", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 120, 110, 130), Figure{1.2, 110. / 105 / 1.03, 130. / 95 * 1.03}, Faster},
+		{"slower", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 80, 75, 85), Figure{.8, 75. / 105 / 1.03, 85. / 95 * 1.03}, Slower},
+		{"overlap", gemmResult(64, 1, 100, 95, 105), gemmResult(64, 1, 104, 99, 109), Figure{1.04, 99. / 105 / 1.03, 109. / 95 * 1.03}, NoDifference},
+		{"within what runs differ by", gemmResult(64, 1, 100, 100, 100), gemmResult(64, 1, 102, 102, 102), Figure{1.02, 1.02 / 1.03, 1.02 * 1.03}, NoDifference},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rows := Compare([]bench.Result{c.a}, []bench.Result{c.b})
@@ -74,6 +75,24 @@ func TestComparePairsMachinesOfOtherCachesAndCoreCounts(t *testing.T) {
 	}
 }
 
+func TestCompareHoldsMemoryLessTight(t *testing.T) {
+	for level, want := range map[string]string{"l2": Faster, "memory": NoDifference} {
+		rows := Compare([]bench.Result{copyResult(1000, 1, level, 100)}, []bench.Result{copyResult(1000, 1, level, 108)})
+		if rows[0].Verdict != want {
+			t.Errorf("8%% in %s: %q, want %q", level, rows[0].Verdict, want)
+		}
+	}
+}
+
+func TestCompareTellsOtherDataApart(t *testing.T) {
+	zeros := gemmResult(64, 1, 120, 119, 121)
+	zeros.Data = bench.Zeros
+	rows := Compare([]bench.Result{gemmResult(64, 1, 100, 99, 101)}, []bench.Result{zeros})
+	if len(rows) != 2 || rows[0].Verdict != OnlyA || rows[1].Verdict != OnlyB {
+		t.Errorf("got %+v", rows)
+	}
+}
+
 func TestComparePairsEachResultOnce(t *testing.T) {
 	a := []bench.Result{copyResult(1000, 1, "l1", 10), copyResult(1100, 1, "l1", 11)}
 	b := []bench.Result{copyResult(2000, 1, "l1", 20), copyResult(2200, 1, "l1", 33)}
@@ -83,14 +102,23 @@ func TestComparePairsEachResultOnce(t *testing.T) {
 	}
 }
 
-func TestCompareTakesAFailedResultForMissing(t *testing.T) {
+func TestCompareSaysWhichSideFailed(t *testing.T) {
 	bad := gemmResult(64, 1, 1, 1, 1)
 	bad.Status = bench.Failed
-	rows := Compare([]bench.Result{gemmResult(64, 1, 100, 99, 101)}, []bench.Result{bad})
-	if len(rows) != 1 || rows[0].Verdict != OnlyA || rows[0].Ratio != nil {
-		t.Errorf("got %+v, want one row %q without a ratio", rows, OnlyA)
-	}
-	if rows = Compare([]bench.Result{bad}, []bench.Result{bad}); rows[0].Verdict != BothFailed {
-		t.Errorf("verdict %q, want %q", rows[0].Verdict, BothFailed)
+	good := gemmResult(64, 1, 100, 99, 101)
+	for _, c := range []struct {
+		a, b []bench.Result
+		want string
+	}{
+		{[]bench.Result{good}, []bench.Result{bad}, FailedB},
+		{[]bench.Result{bad}, []bench.Result{good}, FailedA},
+		{[]bench.Result{bad}, []bench.Result{bad}, BothFailed},
+		{[]bench.Result{bad}, nil, OnlyA},
+		{nil, []bench.Result{bad}, OnlyB},
+	} {
+		rows := Compare(c.a, c.b)
+		if len(rows) != 1 || rows[0].Verdict != c.want || rows[0].Ratio != nil {
+			t.Errorf("got %+v, want one row %q without a ratio", rows, c.want)
+		}
 	}
 }

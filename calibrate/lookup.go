@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/kernels"
 )
 
@@ -217,6 +218,9 @@ func (d *Device) Overhead(name string, threads int) (Figure, bool) {
 	}
 	return Figure{}, false
 }
+
+// Doubts are the warnings of the results that the profile was made from.
+func (d *Device) Doubts() []bench.Warning { return d.Warnings }
 
 // ThreadCounts lists the thread counts that anything was measured with, ascending.
 func (d *Device) ThreadCounts() []int {

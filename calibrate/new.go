@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -74,6 +75,9 @@ type builder struct {
 	device Device
 	used   bool
 	best   map[curveKey]map[kernels.Shape]measured
+
+	results int                 // that a figure was taken from
+	doubts  map[string][]string // by code, what was said of which result
 }
 
 func newBuilder(d DeviceInfo) *builder {
@@ -82,8 +86,9 @@ func newBuilder(d DeviceInfo) *builder {
 			ID: d.ID, Kind: d.Kind, Model: d.Model,
 			// Never nil: an empty list is [] in JSON.
 			Limits: []Limit{}, GEMM: []GEMMCurve{}, Elementwise: []Curve{}, Bandwidth: []Curve{}, Overheads: []Overhead{},
+			Warnings: []bench.Warning{},
 		},
-		best: map[curveKey]map[kernels.Shape]measured{},
+		best: map[curveKey]map[kernels.Shape]measured{}, doubts: map[string][]string{},
 	}
 }
 
@@ -113,6 +118,10 @@ func (b *builder) add(r bench.Result) {
 		return
 	}
 	b.used = true
+	b.results++
+	for _, w := range r.Warnings {
+		b.doubts[w.Code] = append(b.doubts[w.Code], fmt.Sprintf("%s on %d threads: %s", r.Spec(), r.Threads, w.Text))
+	}
 	key := curveKey{r.Kernel, r.Precision, r.Threads}
 	if b.best[key] == nil {
 		b.best[key] = map[kernels.Shape]measured{}
@@ -152,6 +161,10 @@ func (b *builder) build() Device {
 	})
 	slices.SortFunc(d.Elementwise, compareCurves)
 	slices.SortFunc(d.Bandwidth, compareCurves)
+	for _, code := range slices.Sorted(maps.Keys(b.doubts)) {
+		said := b.doubts[code]
+		d.Warnings = append(d.Warnings, bench.Warning{Code: code, Text: fmt.Sprintf("%d of %d results of the profile, first %s", len(said), b.results, said[0])})
+	}
 	slices.SortStableFunc(d.Overheads, func(a, b Overhead) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Threads-b.Threads)
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +149,25 @@ func TestNewRefusesARunWithoutResults(t *testing.T) {
 	in.Results[3].Device = "elsewhere"
 	if _, err := New(in); err == nil || !strings.Contains(err.Error(), `"elsewhere"`) {
 		t.Errorf("foreign device: %v", err)
+	}
+}
+
+// TestProfileKeepsTheDoubtsOfItsResults: a profile of a disturbed run can be told from a clean one.
+func TestProfileKeepsTheDoubtsOfItsResults(t *testing.T) {
+	in := runInput()
+	noisy := bench.Warning{Code: bench.Noisy, Text: "the interval is ±9% of the median"}
+	in.Results[0].Warnings = append(in.Results[0].Warnings, noisy, bench.Warning{Code: bench.Preempted, Text: "others"})
+	in.Results[3].Warnings = append(in.Results[3].Warnings, noisy)
+	in.Results[6].Warnings = append(in.Results[6].Warnings, noisy) // failed, so no part of the profile
+	p, err := New(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []bench.Warning{
+		{Code: bench.Noisy, Text: "2 of 11 results of the profile, first fma fp32/fp32 786432 on 2 threads: the interval is ±9% of the median"},
+		{Code: bench.Preempted, Text: "1 of 11 results of the profile, first fma fp32/fp32 786432 on 2 threads: others"},
+	}
+	if got := p.Devices[0].Doubts(); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }

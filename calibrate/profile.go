@@ -9,6 +9,7 @@ package calibrate
 import (
 	"time"
 
+	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/kernels"
 )
 
@@ -42,6 +43,9 @@ type Device struct {
 	Elementwise []Curve     `json:"elementwise"` // activations: elements/s over elements
 	Bandwidth   []Curve     `json:"bandwidth"`   // copy and triad: bytes/s over elements
 	Overheads   []Overhead  `json:"overheads"`
+
+	// Warnings are those of the results that the curves were made from, one for each code.
+	Warnings []bench.Warning `json:"warnings"`
 }
 
 // Limit is the register-only multiply-add rate, FLOP/s.

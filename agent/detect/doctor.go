@@ -92,7 +92,7 @@ func cpuLimits(l Limits, c *CPU, add adder) {
 	case *q < 1:
 		add("cpu quota", Fail, "A cgroup allows %.3g of one CPU, so even one thread is stopped again and again; raise the CPU limit to at least 1.", *q)
 	case *q < float64(len(l.CPUs)):
-		add("cpu quota", Warn, "A cgroup allows %.3g CPUs' worth of time on %d CPUs, so figures of all threads show the quota; raise the CPU limit to %[2]d to measure the machine.", *q, len(l.CPUs))
+		add("cpu quota", Warn, "A cgroup allows %.3g CPUs' worth of time on %d CPUs, so all threads run in bursts: their median rates are those between stops, and marked uneven; raise the CPU limit to %[2]d to measure the machine.", *q, len(l.CPUs))
 	default:
 		add("cpu quota", OK, "The cgroup's quota of %.3g CPUs does not bind.", *q)
 	}

@@ -118,6 +118,9 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 		if res.Status != bench.Failed || !strings.Contains(res.Error, c.wrong) {
 			t.Errorf("%s: %s %q, want %q", c.name, res.Status, res.Error, c.wrong)
 		}
+		if got := codes(res); !slices.Equal(got, []string{bench.WrongResult}) {
+			t.Errorf("%s: warnings %v", c.name, got)
+		}
 		if res.FlopPerS != nil || res.BytesPerS != nil {
 			t.Errorf("%s: a failed result has a rate", c.name)
 		}

@@ -39,6 +39,7 @@ const (
 	overheadSamples = 101  // an odd number: the median is one of them
 	dispatchBatch   = 20   // empty Runs in one sample
 	timerBatch      = 1000 // clock readings in one sample
+	overheadS       = 0.2  // seconds that the samples of one overhead take at most
 )
 
 // Overheads measures the fixed costs beside the work: "dispatch", an empty call of the
@@ -51,13 +52,17 @@ func (r *Runner) Overheads(ctx context.Context) ([]bench.Overhead, error) {
 	}
 	var all []bench.Overhead
 	for _, threads := range counts {
+		samples := r.dispatchSamples(ctx, threads)
 		if err := ctx.Err(); err != nil {
 			return all, err
 		}
-		all = append(all, r.overhead("dispatch", threads, r.dispatchSamples(threads)))
+		all = append(all, r.overhead("dispatch", threads, samples))
 	}
-	timer := r.repeat(timerBatch, func() { _ = r.now() })
-	return append(all, r.overhead("timer", 1, timer)), ctx.Err()
+	timer := r.repeat(ctx, timerBatch, func() { _ = r.now() })
+	if err := ctx.Err(); err != nil {
+		return all, err
+	}
+	return append(all, r.overhead("timer", 1, timer)), nil
 }
 
 func (r *Runner) overhead(name string, threads int, samples []float64) bench.Overhead {
@@ -65,32 +70,40 @@ func (r *Runner) overhead(name string, threads int, samples []float64) bench.Ove
 	return bench.Overhead{Name: name, Device: r.machine.ID, Threads: threads, Seconds: e.Median, Lo: e.Lo, Hi: e.Hi}
 }
 
-func (r *Runner) dispatchSamples(threads int) []float64 {
+func (r *Runner) dispatchSamples(ctx context.Context, threads int) []float64 {
 	pool := r.pool(threads)
 	pool.Run(func(int) {}) // wakes the threads
-	return r.repeat(dispatchBatch, func() { pool.Run(func(int) {}) })
+	return r.repeat(ctx, dispatchBatch, func() { pool.Run(func(int) {}) })
 }
 
 // dispatchSeconds is the median time of an empty call, measured once for each thread count.
-func (r *Runner) dispatchSeconds(threads int) float64 {
+func (r *Runner) dispatchSeconds(ctx context.Context, threads int) float64 {
 	if s, ok := r.roofs.dispatchS[threads]; ok {
 		return s
 	}
-	s := r.dispatchSamples(threads)
+	s := r.dispatchSamples(ctx, threads)
 	slices.Sort(s)
 	r.roofs.dispatchS[threads] = s[len(s)/2]
 	return s[len(s)/2]
 }
 
-// repeat times f in samples of so many calls and returns the seconds of one call in each.
-func (r *Runner) repeat(batch int, f func()) []float64 {
-	samples := make([]float64, overheadSamples)
-	for i := range samples {
+// repeat times f in samples of so many calls and returns the seconds of one call in each. It ends
+// early, with at least one sample, when the context does or its time is over: with more
+// threads than free CPUs an empty call can take milliseconds.
+func (r *Runner) repeat(ctx context.Context, batch int, f func()) []float64 {
+	var samples []float64
+	spent := 0.0
+	for len(samples) < overheadSamples && spent < overheadS {
 		start := r.now()
 		for range batch {
 			f()
 		}
-		samples[i] = r.now().Sub(start).Seconds() / float64(batch)
+		took := r.now().Sub(start).Seconds()
+		spent += took
+		samples = append(samples, took/float64(batch))
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return samples
 }

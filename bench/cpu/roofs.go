@@ -61,7 +61,7 @@ func (m *measurement) judge(res *bench.Result, s bench.Summary) {
 
 	passS, fixedS := 1/s.Sustained.Median, callS
 	if class == kernels.Matrix {
-		fixedS = m.dispatchSeconds(m.c.Threads)
+		fixedS = m.dispatchSeconds(m.ctx, m.c.Threads)
 	}
 	var compute, bandwidth float64 // shares
 	if limit := m.roofs.flopPerS[limitAt]; limit > 0 && class != kernels.Bandwidth {

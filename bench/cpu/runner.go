@@ -6,6 +6,7 @@ package cpu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -133,6 +134,9 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 		random: rand.New(rand.NewPCG(c.Seed, 1)),
 	}
 	if err := m.measure(); err != nil {
+		if !errors.Is(err, errInterrupted) {
+			res.Warnings = append(res.Warnings, bench.Warn(bench.WrongResult, "%s", err))
+		}
 		return failed(res, err.Error()), ctx.Err()
 	}
 	return m.result(res), ctx.Err()

@@ -108,3 +108,11 @@ func has(warnings []bench.Warning, code, text string) bool {
 	}
 	return false
 }
+
+func TestDoubtsOfTheProfileAreRepeated(t *testing.T) {
+	f := flat()
+	f.doubts = []bench.Warning{{Code: bench.Noisy, Text: "7 of 78 results of the profile"}}
+	if e := estimate(t, load(t, "gpt2"), f, Setup{}); !has(e.Warnings, bench.Noisy, "7 of 78") {
+		t.Errorf("got %v", e.Warnings)
+	}
+}

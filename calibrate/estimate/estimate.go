@@ -113,6 +113,9 @@ func Estimate(m *model.Model, machine Machine, s Setup) (*Document, error) {
 	}
 	e.money(s)
 	p.tell()
+	for _, d := range machine.Doubts() {
+		warn.add(d.Code, "%s", d.Text)
+	}
 	e.fits(s, &warn)
 	if e.Warnings = warn; e.Warnings == nil {
 		e.Warnings = []bench.Warning{}

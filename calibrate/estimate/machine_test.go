@@ -3,6 +3,7 @@ package estimate
 import (
 	"fmt"
 
+	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/calibrate"
 	"github.com/realflops/realflops/kernels"
 )
@@ -18,6 +19,7 @@ type fake struct {
 	note       string
 	noteShape  bool // every shape has a note of its own
 	fp32Only   bool
+	doubts     []bench.Warning
 	asked      map[string]float64 // the largest working set that bandwidth was asked for
 }
 
@@ -67,3 +69,5 @@ func (f *fake) Overhead(name string, _ int) (calibrate.Figure, bool) {
 }
 
 func (f *fake) ThreadCounts() []int { return []int{1, 2} }
+
+func (f *fake) Doubts() []bench.Warning { return f.doubts }

@@ -18,6 +18,7 @@ type Machine interface {
 	BandwidthRate(threads int, workingSetBytes float64) (calibrate.Lookup, error)                                   // bytes/s
 	Overhead(name string, threads int) (calibrate.Figure, bool)                                                     // seconds
 	ThreadCounts() []int
+	Doubts() []bench.Warning // of the results that the curves were made from
 }
 
 var _ Machine = (*calibrate.Device)(nil)
@@ -62,12 +63,12 @@ func (s span) longer(t span) span {
 }
 
 // pricer prices operations on one machine. What is in the working set of the whole
-// task (weights and cache) is streamed at the bandwidth of that size, not of one matrix.
+// task (weights, cache and activations) is streamed at the bandwidth of that size, not of one matrix.
 type pricer struct {
 	machine  Machine
 	stored   kernels.Precision
 	threads  int
-	streamed float64 // bytes of weights and cache that the task goes through
+	streamed float64 // bytes that the task goes through
 	warn     *warnings
 	doubts   []doubt
 	roof     float64 // FLOP/s of a large square product, the roofline's flat part

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/realflops/realflops/agent"
 	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/kernels"
@@ -38,7 +39,7 @@ func (a *app) benchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.measure(ctx, host, "bench", []bench.Case{c}, f.wait, false)
+			_, err = a.measure(ctx, host, agent.Request{Suite: "bench", Cases: []bench.Case{c}}, f.wait)
 			return err
 		},
 	}

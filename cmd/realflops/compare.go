@@ -19,7 +19,8 @@ func (a *app) compareCommand() *cobra.Command {
 		Use:   "compare A B",
 		Short: "Hold two runs against each other, kernel by kernel",
 		Long: `compare prints a row for each measurement of two runs: both figures, the ratio B / A
-with its interval, and the verdict. Where the interval holds 1, no difference was seen.
+with its interval, and the verdict. The interval is that within the two runs, 3% wider (10% in
+memory) for what moves between runs of an unchanged machine; where it holds 1, no difference was seen.
 
 A run is an id of "realflops history" or the start of one, "latest", or a file
 written by "run --out" or "run --json".`,
@@ -52,7 +53,7 @@ func (a *app) printComparison(docs [2]agent.Document, rows []calibrate.Compariso
 			return err
 		}
 	}
-	t := newTable("kernel", "precision", ">shape", "level", ">threads", ">A", ">B", ">B / A", ">interval", "verdict")
+	t := newTable("kernel", "precision", ">shape", "level", ">threads", ">A", ">B", ">B / A", ">interval", "verdict", "engine")
 	for _, r := range rows {
 		known := r.A
 		if known == nil {
@@ -63,9 +64,20 @@ func (a *app) printComparison(docs [2]agent.Document, rows []calibrate.Compariso
 			ratio = fmt.Sprintf("%.3f", r.Ratio.Value)
 			interval = fmt.Sprintf("%.3f-%.3f", r.Ratio.Lo, r.Ratio.Hi)
 		}
-		t.add(string(r.Kernel), string(r.Precision), known.Shape.String(), r.Level, fmt.Sprint(known.Threads), figure(r.A), figure(r.B), ratio, interval, r.Verdict)
+		t.add(string(r.Kernel), string(r.Precision), known.Shape.String(), r.Level, fmt.Sprint(known.Threads), figure(r.A), figure(r.B), ratio, interval, r.Verdict, engines(r))
 	}
 	return t.write(a.stdout, a.outPaint())
+}
+
+// engines names what ran both sides.
+func engines(c calibrate.Comparison) string {
+	switch {
+	case c.A == nil:
+		return c.B.Engine
+	case c.B == nil || c.A.Engine == c.B.Engine:
+		return c.A.Engine
+	}
+	return c.A.Engine + ", " + c.B.Engine
 }
 
 // figure is the rate of a result, or why there is none.

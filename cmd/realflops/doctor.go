@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent/detect"
@@ -14,7 +17,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `doctor says what works on this node and why the rest does not.
 
 With --dump it writes the files that detection reads to an archive instead, so that
-this machine can be looked at elsewhere. Names and ids of the host are left out.`,
+this machine can be looked at elsewhere. Names and ids of the host are left out.
+
+Exit code 1 says that a check failed.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, source := cmd.Context(), detect.Live()
@@ -27,17 +32,26 @@ this machine can be looked at elsewhere. Names and ids of the host are left out.
 			}
 			checks := append(detect.Doctor(source, host), a.ownChecks(ctx)...)
 			if a.json {
-				return a.printJSON(struct {
+				return errors.Join(a.printJSON(struct {
+					Schema string         `json:"schema"`
 					Checks []detect.Check `json:"checks"`
-				}{checks})
+				}{"realflops-doctor/1", checks}), failedChecks(checks))
 			}
 			t := newTable("", "check", "finding")
 			for _, c := range checks {
 				t.add(c.Status, c.Name, c.Text)
 			}
-			return t.write(a.stdout, a.outPaint())
+			return errors.Join(t.write(a.stdout, a.outPaint()), failedChecks(checks))
 		},
 	}
 	cmd.Flags().StringVar(&dump, "dump", "", "write what detection reads to this archive (.tar.gz)")
 	return cmd
+}
+
+// failedChecks ends doctor with code 1, in silence: the findings have said it.
+func failedChecks(checks []detect.Check) error {
+	if slices.ContainsFunc(checks, func(c detect.Check) bool { return c.Status == detect.Fail }) {
+		return &codedError{code: exitFailed}
+	}
+	return nil
 }

@@ -19,6 +19,7 @@ const (
 	exitOK          = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitFaulty      = 3   // a device computes wrong
 	exitNothing     = 4   // nothing was measured
 	exitUndelivered = 75  // EX_TEMPFAIL: measured and stored, but not delivered
 	exitInterrupted = 130 // 128 + SIGINT
@@ -29,6 +30,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, os.Stdin, os.Stdout, os.Stderr, os.Args[1:])
 	stop()
 	os.Exit(code)

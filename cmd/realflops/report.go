@@ -23,12 +23,15 @@ func (a *app) printReport(doc agent.Document) error {
 	var text strings.Builder
 	activationLines(&text, doc.Results)
 	warningLines(&text, doc.Results, paint)
+	for _, warning := range doc.Run.Warnings {
+		fmt.Fprintf(&text, "  %s on the run: %s\n", paint.yellow(warning.Code), warning.Text)
+	}
 	if doc.Profile != nil {
 		for i := range doc.Profile.Devices {
 			profileLines(&text, &doc.Profile.Devices[i], paint)
 		}
 		if err := a.exampleEstimate(&text, doc); err != nil {
-			return err
+			fmt.Fprintln(&text, "  no estimate can be made from this profile:", err)
 		}
 	}
 	fmt.Fprintf(&text, "\nrun %s: %s, %s in %s\n", doc.Run.ID, doc.Run.Status, plural(len(doc.Results), "result"), seconds(doc.Run.Finished.Sub(doc.Run.Started).Seconds()))
@@ -78,19 +81,26 @@ func resultTable(results []bench.Result) *table {
 	t := newTable(append(header, "bound", "engine")...)
 	for _, k := range order {
 		row := []string{string(k.kernel), string(k.precision), k.size}
-		var last bench.Result
+		var bounds, engines []string
 		for _, n := range threads {
 			r, ok := cells[k][n]
 			if !ok {
 				row = append(row, "", "", "")
 				continue
 			}
-			last = r
+			bounds, engines = addOnce(bounds, string(r.Bound)), addOnce(engines, r.Engine)
 			row = append(row, resultCells(r)...)
 		}
-		t.add(append(row, string(last.Bound), last.Engine)...)
+		t.add(append(row, strings.Join(bounds, ", "), strings.Join(engines, ", "))...)
 	}
 	return t
+}
+
+func addOnce(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }
 
 // resultCells is a rate, its interval, and its share of the limit where that says something: the

@@ -37,18 +37,29 @@ func (a *app) runCommand() *cobra.Command {
 it is made. It prints the table, the profile's summary and an estimate made from it.
 Where InfluxDB is configured (INFLUX_HOST, ...), it pushes what the outbox holds.
 
-Ctrl-C ends it within a second; what was measured by then is kept.`,
+Ctrl-C ends it within a second; what was measured by then is kept.
+
+Suites:
+` + suiteList(),
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.run(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()
-	fl.String("suite", "quick", "quick, standard or full")
+	fl.String("suite", "quick", "one of the suites above")
 	fl.StringVar(&f.device, "device", "cpu", "devices to measure, with commas: cpu")
 	fl.StringVar(&f.out, "out", "", "write the JSON document to this file as well")
 	fl.BoolVar(&f.ifIdle, "if-idle", false, "leave with one line and exit 0 if the machine is busy")
 	fl.BoolVar(&f.plan, "plan", false, "print what would be measured, with the time it takes, and stop")
 	fl.DurationVar(&f.wait, "wait", 10*time.Minute, "how long to wait for another run on this machine")
 	return cmd
+}
+
+func suiteList() string {
+	var text strings.Builder
+	for _, s := range bench.Suites() {
+		fmt.Fprintf(&text, "  %-9s %s\n", s.Name, s.Purpose)
+	}
+	return strings.TrimRight(text.String(), "\n")
 }
 
 func (a *app) run(ctx context.Context, f runFlags) error {
@@ -63,7 +74,8 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	if err := checkDevices(f.device, host); err != nil {
 		return err
 	}
-	cases := suite.Plan(machine(host).PlanInput())
+	plan := machine(host).PlanInput()
+	cases := suite.Plan(plan)
 	if f.plan {
 		return a.printPlan(suite.Name, cases)
 	}
@@ -78,26 +90,31 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		}
 	}
 	fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, cpuModel(host), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))
-	doc, err := a.measure(ctx, host, suite.Name, cases, f.wait, true)
-	if f.out != "" && doc != nil {
-		if outErr := writeDocument(f.out, doc); outErr != nil {
-			err = errors.Join(err, outErr)
+	var out *os.File
+	if f.out != "" { // opened before a minute of measuring, written after it
+		if out, err = os.OpenFile(f.out, os.O_WRONLY|os.O_CREATE, 0o644); err != nil { //nolint:gosec // a report is meant to be read
+			return usage("--out: %w", err)
 		}
 	}
-	return err
+	doc, err := a.measure(ctx, host, agent.Request{Suite: suite.Name, Cases: cases, Warnings: suite.Skipped(plan), Calibrate: true}, f.wait)
+	if out == nil {
+		return err
+	}
+	if doc != nil {
+		err = errors.Join(err, out.Truncate(0), encode(out, doc))
+	}
+	return errors.Join(err, out.Close())
 }
 
 // measure runs cases under the lock, keeps them, prints the outcome and pushes. The document is nil
 // if nothing was measured.
-func (a *app) measure(ctx context.Context, host *detect.Host, name string, cases []bench.Case, wait time.Duration, calibrate bool) (*agent.Document, error) {
+func (a *app) measure(ctx context.Context, host *detect.Host, req agent.Request, wait time.Duration) (*agent.Document, error) {
 	if a.settings.Influx.Host != "" {
 		if _, err := a.influxConfig(); err != nil {
 			return nil, err // before a minute of measuring, not after it
 		}
 	}
-	unlock, lockErr := agent.Lock(ctx, a.settings.StateDir, wait, func() {
-		fmt.Fprintf(a.stderr, "another run is measuring on this machine: waiting at most %s\n", seconds(wait.Seconds()))
-	})
+	unlock, lockErr := a.lock(ctx, wait)
 	switch {
 	case errors.Is(lockErr, agent.ErrBusy):
 		return nil, withCode(exitNothing, "%w", lockErr)
@@ -119,27 +136,56 @@ func (a *app) measure(ctx context.Context, host *detect.Host, name string, cases
 	}
 	defer runner.Close()
 
-	bar := newProgress(a.stderr, bench.PlanSeconds(cases))
-	doc, writeErr, runErr := agent.Measure(ctx, agent.Request{
-		Suite: name, Version: version, Host: host, Cases: cases, Runner: runner, Calibrate: calibrate,
-		Store: st, Observe: bar.show, Now: time.Now,
-	})
+	bar := newProgress(a.stderr, bench.PlanSeconds(req.Cases))
+	req.Version, req.Host, req.Runner, req.Store, req.Observe, req.Now = version, host, runner, st, bar.show, time.Now
+	doc, writeErr, runErr := agent.Measure(ctx, req)
 	bar.done()
 	if keptErr == nil {
 		keptErr = writeErr
 	}
-	if err := a.printDocument(doc); err != nil {
-		return &doc, err
+	printErr := a.printDocument(doc)
+	if runErr != nil {
+		what := plural(len(doc.Results), "result") + " kept"
+		if keptErr != nil {
+			what = "not kept: " + keptErr.Error()
+		}
+		return &doc, withCode(exitInterrupted, "interrupted: %s", what)
 	}
+	var pushErr error
+	if st != nil { // a device that is faulty or results that are odd are what a fleet must hear of
+		pushErr = a.pushAfterRun(ctx, st)
+	}
+	return &doc, verdict(doc, keptErr, printErr, pushErr)
+}
+
+// verdict is the one error that a run ends with: the worst of what happened.
+func verdict(doc agent.Document, keptErr, printErr, pushErr error) error {
+	wrong := slices.IndexFunc(doc.Results, func(r bench.Result) bool {
+		return slices.ContainsFunc(r.Warnings, func(w bench.Warning) bool { return w.Code == bench.WrongResult })
+	})
 	switch {
-	case runErr != nil:
-		return &doc, withCode(exitInterrupted, "interrupted: %s kept", plural(len(doc.Results), "result"))
+	case wrong >= 0:
+		r := doc.Results[wrong]
+		return withCode(exitFaulty, "device %s is faulty: it computed %s wrong: %s", r.Device, r.Spec(), r.Error)
 	case keptErr != nil:
-		return &doc, withCode(exitFailed, "the results were not kept: %w", keptErr)
+		return withCode(exitFailed, "the results were not kept: %w", keptErr)
 	case doc.Run.Status == store.Failed:
-		return &doc, withCode(exitNothing, "nothing was measured: %s", firstError(doc.Results))
+		return withCode(exitNothing, "nothing was measured: %s", firstError(doc.Results))
+	case printErr != nil:
+		return printErr
 	}
-	return &doc, a.pushAfterRun(ctx, st)
+	return pushErr
+}
+
+// lock takes the run lock of the state folder.
+func (a *app) lock(ctx context.Context, wait time.Duration) (unlock func(), err error) {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	return agent.Lock(ctx, dir, wait, func() {
+		fmt.Fprintf(a.stderr, "another run is measuring on this machine: waiting at most %s\n", seconds(wait.Seconds()))
+	})
 }
 
 func (a *app) printDocument(doc agent.Document) error {
@@ -158,15 +204,6 @@ func firstError(results []bench.Result) string {
 	return "the plan is empty"
 }
 
-func writeDocument(path string, doc *agent.Document) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644) //nolint:gosec // a report is meant to be read
-	if err != nil {
-		return err
-	}
-	b := &app{stdout: file}
-	return errors.Join(b.printJSON(doc), file.Close())
-}
-
 // checkDevices refuses a device that is not there or that this version cannot measure.
 func checkDevices(list string, host *detect.Host) error {
 	ids := []string{"cpu", "gpu"}
@@ -180,7 +217,7 @@ func checkDevices(list string, host *detect.Host) error {
 		case name == "cpu":
 		case name == "gpu" && len(ids) == 2:
 			return withCode(exitNothing, "--device gpu: this machine shows no NVIDIA GPU on its PCI bus")
-		case name == "gpu" || strings.HasPrefix(name, "pci-") && slices.Contains(ids, name):
+		case slices.Contains(ids, name):
 			return withCode(exitNothing, "--device %s: this version of realflops measures CPUs only", name)
 		default:
 			return kernels.Unknown("device", name, ids)

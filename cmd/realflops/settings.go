@@ -67,12 +67,9 @@ func (a *app) loadSettings(flags *pflag.FlagSet) (settings, error) {
 			*value = f.Value.String()
 		}
 	}
-	if s.StateDir == "" {
-		dir, err := a.defaultStateDir()
-		if err != nil {
-			return s, err
-		}
-		s.StateDir = dir
+	// A token of the environment beats a file that the settings file names.
+	if a.getenv("INFLUX_TOKEN") != "" && a.getenv("REALFLOPS_INFLUX_TOKEN_FILE") == "" {
+		s.Influx.TokenFile = ""
 	}
 	return s, nil
 }
@@ -85,8 +82,11 @@ func (a *app) readFile(s *settings) error {
 	}
 	if path == "" {
 		dir := a.getenv("XDG_CONFIG_HOME")
-		if dir == "" {
-			dir = filepath.Join(a.getenv("HOME"), ".config")
+		if home := a.getenv("HOME"); dir == "" && home != "" {
+			dir = filepath.Join(home, ".config")
+		}
+		if !filepath.IsAbs(dir) { // none, or one that the XDG specification says to ignore
+			return nil
 		}
 		path, named = filepath.Join(dir, "realflops", "config.toml"), false
 	}
@@ -122,8 +122,12 @@ func tomlSentence(err error) string {
 	return err.Error()
 }
 
-func (a *app) defaultStateDir() (string, error) {
-	if dir := a.getenv("XDG_STATE_HOME"); dir != "" {
+// stateDir is the folder that runs are kept in. Verbs that keep nothing do not ask for it.
+func (a *app) stateDir() (string, error) {
+	if a.settings.StateDir != "" {
+		return a.settings.StateDir, nil
+	}
+	if dir := a.getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "realflops"), nil
 	}
 	home := a.getenv("HOME")

@@ -10,13 +10,25 @@ import (
 
 // withStore opens the store for one verb and closes it after.
 func (a *app) withStore(ctx context.Context, use func(*store.Store) error) error {
-	s, err := store.Open(ctx, a.settings.StateDir)
+	s, err := a.openStore(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	a.tellSetAside(s)
 	return use(s)
+}
+
+func (a *app) openStore(ctx context.Context) (*store.Store, error) {
+	dir, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	a.tellSetAside(s)
+	return s, nil
 }
 
 // openStoreForRun opens the store and marks as interrupted what an earlier process left
@@ -26,11 +38,10 @@ func (a *app) openStoreForRun(ctx context.Context, lockErr error) (*store.Store,
 	if lockErr != nil {
 		return nil, lockErr
 	}
-	s, err := store.Open(ctx, a.settings.StateDir)
+	s, err := a.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.tellSetAside(s)
 	if _, err := s.MarkInterrupted(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -47,24 +58,24 @@ func (a *app) tellSetAside(s *store.Store) {
 // ownChecks are doctor's findings on what this program itself needs.
 func (a *app) ownChecks(ctx context.Context) []detect.Check {
 	var checks []detect.Check
-	s, err := store.Open(ctx, a.settings.StateDir)
+	s, err := a.openStore(ctx)
 	if err != nil {
-		checks = append(checks, detect.Check{Name: "store", Status: "fail", Text: err.Error()})
+		checks = append(checks, detect.Check{Name: "store", Status: detect.Fail, Text: err.Error()})
 	} else {
 		defer func() { _ = s.Close() }()
 		pending, rejected, err := s.Counts(ctx)
-		text := fmt.Sprintf("%s: %s to deliver, %d rejected", a.settings.StateDir, plural(pending, "point"), rejected)
-		status := "ok"
+		text := fmt.Sprintf("%s: %s to deliver, %d rejected", s.Path(), plural(pending, "point"), rejected)
+		status := detect.OK
 		if err != nil {
-			status, text = "fail", err.Error()
+			status, text = detect.Fail, err.Error()
 		}
 		checks = append(checks, detect.Check{Name: "store", Status: status, Text: text})
 	}
 	if a.settings.Influx.Host == "" {
-		return append(checks, detect.Check{Name: "influxdb", Status: "ok", Text: "not configured: results stay in the outbox until INFLUX_HOST is set and `realflops push` runs"})
+		return append(checks, detect.Check{Name: "influxdb", Status: detect.OK, Text: "not configured: results stay in the outbox until INFLUX_HOST is set and `realflops push` runs"})
 	}
 	if _, err := a.influxConfig(); err != nil {
-		return append(checks, detect.Check{Name: "influxdb", Status: "fail", Text: err.Error()})
+		return append(checks, detect.Check{Name: "influxdb", Status: detect.Fail, Text: err.Error()})
 	}
-	return append(checks, detect.Check{Name: "influxdb", Status: "ok", Text: "configured: `realflops push` delivers the outbox"})
+	return append(checks, detect.Check{Name: "influxdb", Status: detect.OK, Text: "configured: `realflops push` delivers the outbox"})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -142,6 +143,38 @@ func sample() agent.Document {
 	return agent.Document{
 		Schema: agent.Schema, Results: append(results, wrong),
 		Run: agent.Run{ID: "0193", Started: started, Finished: &finished, Suite: "quick", Status: store.Complete},
+	}
+}
+
+func TestWorstOfARunIsItsExitCode(t *testing.T) {
+	ok, wrong, none := sample(), sample(), sample()
+	last := len(wrong.Results) - 1
+	wrong.Results[last].Warnings = []bench.Warning{{Code: bench.WrongResult, Text: "x"}}
+	none.Run.Status = store.Failed
+	kept, print, push := errors.New("kept"), errors.New("print"), withCode(exitUndelivered, "push")
+	for _, c := range []struct {
+		name             string
+		doc              agent.Document
+		kept, show, push error
+		want             int
+	}{
+		{"fine", ok, nil, nil, nil, exitOK},
+		{"not delivered", ok, nil, nil, push, exitUndelivered},
+		{"not printed", ok, nil, print, push, exitFailed},
+		{"nothing measured", none, nil, nil, nil, exitNothing},
+		{"not kept", ok, kept, nil, nil, exitFailed},
+		{"a faulty device before all", wrong, kept, print, push, exitFaulty},
+	} {
+		code := exitOK
+		var coded *codedError
+		if err := verdict(c.doc, c.kept, c.show, c.push); errors.As(err, &coded) {
+			code = coded.code
+		} else if err != nil {
+			code = exitFailed
+		}
+		if code != c.want {
+			t.Errorf("%s: exit code %d, want %d", c.name, code, c.want)
+		}
 	}
 }
 

@@ -14,11 +14,12 @@ func (a *app) versionCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v := struct {
+				Schema  string `json:"schema"`
 				Version string `json:"version"`
 				Go      string `json:"go"`
 				OS      string `json:"os"`
 				Arch    string `json:"arch"`
-			}{version, runtime.Version(), runtime.GOOS, runtime.GOARCH}
+			}{"realflops-version/1", version, runtime.Version(), runtime.GOOS, runtime.GOARCH}
 			if a.json {
 				return a.printJSON(v)
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/calibrate"
 	"github.com/realflops/realflops/calibrate/estimate"
 	"github.com/realflops/realflops/calibrate/model"
@@ -81,6 +82,8 @@ func (m machine) Overhead(string, int) (calibrate.Figure, bool) {
 }
 
 func (m machine) ThreadCounts() []int { return []int{1} }
+
+func (m machine) Doubts() []bench.Warning { return nil }
 
 func price(t *testing.T, s estimate.Setup) *estimate.Document {
 	t.Helper()

@@ -67,7 +67,7 @@ func document() agent.Document {
 					{N: 1024, Bytes: 4096, Level: "l1", Engine: "go-avx2", Rate: figure},
 				}}},
 				Bandwidth: []calibrate.Curve{},
-				Overheads: []calibrate.Overhead{{Name: "timer", Threads: 1, Seconds: calibrate.Figure{}}},
+				Warnings:  []bench.Warning{}, Overheads: []calibrate.Overhead{{Name: "timer", Threads: 1, Seconds: calibrate.Figure{}}},
 			}},
 		},
 	}

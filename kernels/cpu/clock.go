@@ -1,14 +1,18 @@
 package cpu
 
-import "runtime"
+import (
+	"runtime"
+
+	"github.com/klauspost/cpuid/v2"
+)
 
 // ClockChain performs n integer multiplies, each of which needs the one before. Nothing else
 // in it takes time, so that n times [ClockLatency] over its duration is the core's clock in Hz. The
 // product is returned so that none can be left out.
 //
 //go:noinline
-func ClockChain(n int) uint64 {
-	x, factor := uint64(n)|1, uint64(n)|3
+func ClockChain(n int) uint32 {
+	x, factor := uint32(n)|1, uint32(n)|3
 	for ; n >= 8; n -= 8 {
 		x *= factor
 		x *= factor
@@ -25,12 +29,13 @@ func ClockChain(n int) uint64 {
 	return x
 }
 
-// ClockLatency is the latency in cycles of a multiply of [ClockChain]: 3 for IMUL on every amd64
-// core with AVX2 (A. Fog, Instruction tables: Intel from Nehalem on, AMD from Zen on). It differs
-// between arm64 cores, where ok is false.
+// ClockLatency is the latency in cycles of a multiply of [ClockChain]: 3 for the 32-bit IMUL of
+// Intel's cores from Nehalem and Silvermont on and of AMD's from Zen on (A. Fog, Instruction tables; the
+// 64-bit one takes 4 on Zen 1 and 5 on Gracemont). It is 4 or more on AMD's families before Zen (17h) and
+// differs between arm64 cores: there ok is false.
 func ClockLatency() (cyclesPerMultiply int, ok bool) {
-	if runtime.GOARCH == "amd64" {
-		return 3, true
+	if runtime.GOARCH != "amd64" || cpuid.CPU.VendorID == cpuid.AMD && cpuid.CPU.Family < 0x17 {
+		return 0, false
 	}
-	return 0, false
+	return 3, true
 }

@@ -162,9 +162,9 @@ func TestAllocSaysWhatItCannotGive(t *testing.T) {
 
 func TestClockChainMultipliesNTimes(t *testing.T) {
 	for _, n := range []int{0, 1, 7, 8, 9, 1003} {
-		want := uint64(n) | 1
+		want := uint32(n) | 1
 		for range n {
-			want *= uint64(n) | 3
+			want *= uint32(n) | 3
 		}
 		if got := ClockChain(n); got != want {
 			t.Errorf("%d multiplies: %d, not %d", n, got, want)
