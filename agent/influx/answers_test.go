@@ -135,6 +135,26 @@ var answerCases = []struct {
 		want: influx.Report{Delivered: 2, Rejected: 3}, requests: []int{5, 2, 1, 1, 3, 1, 2, 1, 1}, rejected: []string{"bad0", "bad3", "bad4"},
 	},
 	{
+		name: "400 for every line alike", answers: times(99, status(400, "Please provide either orgID or org")),
+		want: influx.Report{Pending: 4}, says: "every point is refused alike", requests: []int{4, 2, 1, 1, 2, 1, 1},
+	},
+	{
+		name: "400 for every line of many", answers: times(99, status(400, "Please provide either orgID or org")),
+		lines: []string{"l0", "l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9", "l10", "l11", "l12", "l13", "l14", "l15", "l16", "l17", "l18", "l19"},
+		want:  influx.Report{Pending: 20}, says: "either orgID or org", requests: []int{20, 10, 5, 2, 1, 1, 3, 1, 2, 1, 1, 5, 2, 1, 1, 3, 1, 1},
+	},
+	{
+		name: "422 for many old lines", answers: times(99, refuseLines(422)), // as beyond the retention
+		lines:  []string{"bad0", "bad1", "bad2", "bad3", "bad4", "bad5", "bad6", "bad7", "bad8", "bad9", "l10"},
+		change: func(o *influx.Options) { o.BatchSize = 10 },
+		want:   influx.Report{Delivered: 1, Rejected: 10}, requests: []int{10, 5, 2, 1, 1, 3, 1, 2, 1, 1, 5, 2, 1, 1, 3, 1, 1, 2, 1, 1},
+		rejected: []string{"bad0", "bad1", "bad2", "bad3", "bad4", "bad5", "bad6", "bad7", "bad8", "bad9"},
+	},
+	{
+		name: "400 for the only line", answers: times(99, status(400, "unable to parse 'bad'")), lines: []string{"l0"},
+		want: influx.Report{Rejected: 1}, requests: []int{1}, rejected: []string{"l0"},
+	},
+	{
 		name:    "trouble in the middle of the search",
 		answers: []http.HandlerFunc{refuseLines(400), status(503, "down"), refuseLines(400), reset, status(429, "", "Retry-After", "2"), refuseLines(400), status(401, "no")},
 		lines:   []string{"l0", "l1", "bad2", "l3"},

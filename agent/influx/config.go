@@ -124,8 +124,8 @@ func readTokenFile(path string) (text string, err error) {
 		return "", fmt.Errorf("token file cannot be read: %w", err)
 	case !info.Mode().IsRegular():
 		return "", fmt.Errorf("token file %s is not a regular file: name one that holds the InfluxDB token", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return "", fmt.Errorf("token file %s can be read by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
+	case info.Mode().Perm()&0o027 != 0: // the group may read: systemd hands credentials over as 0440
+		return "", fmt.Errorf("token file %s can be read or changed by others (mode %04o): chmod 600 it", path, info.Mode().Perm())
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 1<<16))
 	if err != nil {

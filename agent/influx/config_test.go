@@ -94,8 +94,9 @@ func TestATokenFileIsRefusedInOneSentence(t *testing.T) {
 	for _, c := range []struct{ path, says string }{
 		{file("good", secret+"\n", 0o600), ""},
 		{file("read-only", secret, 0o400), ""},
-		{file("world", secret, 0o604), "can be read by others (mode 0604): chmod 600 it"},
-		{file("group", secret, 0o640), "can be read by others (mode 0640): chmod 600 it"},
+		{file("world", secret, 0o604), "can be read or changed by others (mode 0604): chmod 600 it"},
+		{file("group", secret, 0o640), ""},
+		{file("credential of systemd", secret, 0o440), ""},
 		{file("writable", secret, 0o620), "mode 0620"},
 		{file("empty", " \n\n", 0o600), "is empty: write the InfluxDB token into it"},
 		{file("lines", secret+"\n"+secret, 0o600), "holds more than one word"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 type Outbox interface {
 	Pending(ctx context.Context, limit int) ([]store.Entry, error)
 	Delivered(ctx context.Context, ids []int64) error
+	Newest(ctx context.Context) (store.Entry, error)
 	Reject(ctx context.Context, id int64, message string) error
 	Counts(ctx context.Context) (pending, rejected int, err error)
 }
@@ -118,6 +120,7 @@ type drain struct {
 	limit    int // lines a request; a 413 lowers it
 	deadline time.Time
 	failures int // tries in a row that ended with retry or hold
+	suspects []suspect
 	report   Report
 }
 
@@ -159,18 +162,100 @@ func (d *drain) deliver(ctx context.Context, entries []store.Entry) error {
 				return err
 			}
 			d.report.Delivered += len(batch)
-		case half == 0:
-			d.Log.Warn("InfluxDB refuses a point; it is kept among the rejected ones", "error", refused, "line", batch[0].Line)
-			if err := d.outbox.Reject(context.WithoutCancel(ctx), batch[0].ID, refused.Error()); err != nil {
+			if err := d.rejectSuspects(ctx); err != nil {
 				return err
 			}
-			d.report.Rejected++
+		case half == 0:
+			d.suspects = append(d.suspects, suspect{batch[0], refused})
+			if d.report.Delivered > 0 {
+				if err := d.rejectSuspects(ctx); err != nil {
+					return err
+				}
+			} else if len(d.suspects) >= maxAlike && d.alike() {
+				if todo, err = d.probe(ctx, todo); err != nil {
+					return err
+				}
+			}
 		default:
 			if judge(refused) == smaller {
 				d.limit = min(d.limit, half)
 			}
 			todo = append(todo, batch[half:], batch[:half]) // the older half goes first
 		}
+	}
+	if len(d.suspects) > 1 && d.alike() {
+		_, err := d.probe(ctx, nil)
+		return err
+	}
+	return d.rejectSuspects(ctx)
+}
+
+// suspect is a line that was refused by itself while nothing had been delivered yet: it may be
+// at fault, or the whole request is (an organisation that is missing, a gateway in between).
+type suspect struct {
+	entry   store.Entry
+	refused error
+}
+
+// maxAlike is how many suspects, refused in the same words, are taken for a fault of the
+// request rather than of the lines.
+const maxAlike = 8
+
+// alike reports whether all suspects were refused in the same words.
+func (d *drain) alike() bool {
+	for _, s := range d.suspects {
+		if s.refused.Error() != d.suspects[0].refused.Error() {
+			return false
+		}
+	}
+	return true
+}
+
+// probe tells lines at fault from a request at fault by the newest line of the outbox: if the
+// server takes that, the suspects are rejected and the search goes on with the rest of todo; if not,
+// everything stays.
+func (d *drain) probe(ctx context.Context, todo [][]store.Entry) ([][]store.Entry, error) {
+	newest, err := d.outbox.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(d.suspects, func(s suspect) bool { return s.entry.ID == newest.ID }) {
+		return nil, d.holdAll()
+	}
+	refused, err := d.send(ctx, []store.Entry{newest})
+	switch {
+	case err != nil:
+		return nil, err
+	case refused != nil:
+		return nil, d.holdAll()
+	}
+	if err := d.outbox.Delivered(context.WithoutCancel(ctx), []int64{newest.ID}); err != nil {
+		return nil, err
+	}
+	d.report.Delivered++
+	for i, batch := range todo { // it may have been in this batch
+		todo[i] = slices.DeleteFunc(slices.Clone(batch), func(e store.Entry) bool { return e.ID == newest.ID })
+	}
+	todo = slices.DeleteFunc(todo, func(batch []store.Entry) bool { return len(batch) == 0 })
+	return todo, d.rejectSuspects(ctx)
+}
+
+// holdAll ends the drain with everything in its place.
+func (d *drain) holdAll() error {
+	d.report.LastError = fmt.Errorf("every point is refused alike, so the request is at fault: %w", d.suspects[0].refused)
+	d.Log.Error("points stay in the outbox", "error", d.report.LastError)
+	return errPatience
+}
+
+// rejectSuspects moves the suspects to the rejected ones, with the server's message.
+func (d *drain) rejectSuspects(ctx context.Context) error {
+	for ; len(d.suspects) > 0; d.suspects = d.suspects[1:] {
+		s := d.suspects[0]
+		d.Log.Warn("InfluxDB refuses a point; it is kept among the rejected ones", "error", s.refused, "line", s.entry.Line)
+		if err := d.outbox.Reject(context.WithoutCancel(ctx), s.entry.ID, s.refused.Error()); err != nil {
+			return err
+		}
+		d.report.Rejected++
 	}
 	return nil
 }

@@ -2,7 +2,7 @@
 // server of the v2 write API (InfluxDB 2 and 3, 1.8, and what speaks the same).
 // Nothing leaves the outbox but by the server's 204, and a refused line moves to the
 // rejected ones: docs/influx.md has the schema and what happens on each answer. It
-// reads nothing from the environment and follows no redirect.
+// reads nothing from the environment but the proxy (HTTPS_PROXY, NO_PROXY) and follows no redirect.
 package influx
 
 import (

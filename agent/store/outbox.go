@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
+	"fmt"
 )
 
 // Entry is a point that waits for InfluxDB: one line of line protocol, as it was made when its result was kept.
@@ -32,6 +34,15 @@ func (s *Store) Pending(ctx context.Context, limit int) (entries []Entry, err er
 		return e, err
 	}, `SELECT id, run_id, line FROM outbox ORDER BY id LIMIT ?`, limit)
 	return entries, s.explain("reading the outbox", err)
+}
+
+// Newest is the entry that was queued last; [ErrNotFound] if the outbox is empty.
+func (s *Store) Newest(ctx context.Context) (e Entry, err error) {
+	err = s.db.QueryRowContext(ctx, `SELECT id, run_id, line FROM outbox ORDER BY id DESC LIMIT 1`).Scan(&e.ID, &e.RunID, &e.Line)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w: the outbox is empty", ErrNotFound)
+	}
+	return e, s.explain("reading the outbox", err)
 }
 
 // Delivered takes entries that the server has accepted out of the outbox. Ids that are gone already do no harm.
