@@ -1,9 +1,9 @@
 package bench
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/realflops/realflops/kernels"
 )
@@ -37,73 +37,89 @@ const minMemorySet = 64 << 20
 // A working set for a cache is half of all its instances that the threads reach; a
 // level is left out where the machine has no such cache, or one no larger than the level
 // below it. A working set for memory is four times the last-level cache and at least
-// 64 MB, but at most the suite's cap and a quarter of the usable memory; where the machine hides
-// its caches, it is the cap. Shapes that do
-// not fit into half of the usable memory are left out, and so are those of which m's
-// FlopPerS makes a single pass longer than the case.
+// 64 MB, but at most the suite's cap and a quarter of the usable memory. Where the caches
+// are unknown it is the suite's cap, or that quarter: four times a last-level cache that may
+// be large. Shapes that do not fit into half of the usable memory are left out, and so are
+// those of which m's FlopPerS makes a single pass longer than the case: [Suite.Skipped] names them.
 func (s Suite) Plan(m PlanInput) []Case {
-	var cases []Case
-	for _, row := range s.Rows {
-		for _, p := range row.Precisions {
-			for _, threads := range row.Threads.counts(m.Threads) {
-				cases = append(cases, s.cases(row, p, threads, m)...)
-			}
-		}
-	}
+	cases, _ := s.plan(m)
 	return cases
 }
 
-// Skipped tells the shapes that Plan leaves out on a machine, one warning a row,
-// precision and thread count.
+// Skipped says in shape_skipped warnings what [Suite.Plan] leaves out for want of memory or
+// time: one for each row and reason.
 func (s Suite) Skipped(m PlanInput) []Warning {
-	var warnings []Warning
+	_, skipped := s.plan(m)
+	return skipped
+}
+
+func (s Suite) plan(m PlanInput) (cases []Case, skipped []Warning) {
 	for _, row := range s.Rows {
+		var all []Case
 		for _, p := range row.Precisions {
 			for _, threads := range row.Threads.counts(m.Threads) {
-				var names []string
-				for _, shape := range row.Shapes {
-					if c := s.shaped(row, p, threads, m, shape); !m.fits(c) {
-						names = append(names, shape.String())
-					}
-				}
-				if len(names) > 0 {
-					warnings = append(warnings, Warn(ShapeSkipped, "%s %s on %d threads is not run at %s: it needs more than half of the memory that may be used, or one pass would take longer than %g s",
-						row.Kernel, p, threads, strings.Join(names, ", "), maxOverMin*row.MinS))
-				}
+				all = append(all, s.cases(row, p, threads, m)...)
 			}
 		}
+		var tooLarge, tooSlow []Case
+		for _, c := range all {
+			switch {
+			case m.tooLarge(c):
+				tooLarge = append(tooLarge, c)
+			case m.tooSlow(c):
+				tooSlow = append(tooSlow, c)
+			default:
+				cases = append(cases, c)
+			}
+		}
+		if len(tooLarge) > 0 {
+			skipped = append(skipped, Warn(ShapeSkipped, "%s: left out, because each takes more than half of the %.1f GB that this process may use", listed(tooLarge), float64(m.MemoryBytes)/1e9))
+		}
+		if len(tooSlow) > 0 {
+			skipped = append(skipped, Warn(ShapeSkipped, "%s: left out, because at about %.2g GFLOP/s a thread one pass would take longer than the %.2g s of the case", listed(tooSlow), m.FlopPerS/1e9, maxOverMin*row.MinS))
+		}
 	}
-	return warnings
+	return cases, skipped
 }
 
-// shaped is the case of a row at one of its shapes.
-func (s Suite) shaped(row Row, p kernels.Precision, threads int, m PlanInput, shape kernels.Shape) Case {
-	c := s.blank(row, p, threads, m)
-	c.Shape = shape
-	if row.Kernel == kernels.FMA {
-		c.Level, c.Data = LevelRegister, Constant // the operands are the kernel's own: x·1 + 1
-	} else {
-		c.Level = LevelOf(c.Bytes(), m.Caches, threads)
+// listed names the cases of one row: "gemm fp32/fp32 with 1 thread 64x64x64, 128x128x128; fp16/fp32 ...".
+func listed(cases []Case) string {
+	text, last := string(cases[0].Kernel), Case{}
+	for _, c := range cases {
+		switch {
+		case c.Precision == last.Precision && c.Threads == last.Threads:
+			text += ", " + c.Shape.String()
+		default:
+			if last.Threads > 0 {
+				text += ";"
+			}
+			plural := "s"
+			if c.Threads == 1 {
+				plural = ""
+			}
+			text += fmt.Sprintf(" %s with %d thread%s %s", c.Precision, c.Threads, plural, c.Shape)
+		}
+		last = c
 	}
-	return c
+	return text
 }
 
-// blank is the case of a row without shape and level.
-func (s Suite) blank(row Row, p kernels.Precision, threads int, m PlanInput) Case {
-	return Case{
+// cases are those of a row, whether or not the machine has memory and time for their shapes.
+func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []Case {
+	c := Case{
 		Spec: kernels.Spec{Kernel: row.Kernel, Precision: p}, Threads: threads, Data: Randn, Seed: m.Seed,
 		MinS: row.MinS, MaxS: maxOverMin * row.MinS,
 	}
-}
-
-func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []Case {
 	var cases []Case
-	for _, shape := range row.Shapes {
-		if c := s.shaped(row, p, threads, m, shape); m.fits(c) {
-			cases = append(cases, c)
+	for _, c.Shape = range row.Shapes {
+		c.Level = LevelRegister
+		if row.Kernel == kernels.FMA {
+			c.Data = Constant // the operands are the kernel's own: x·1 + 1
+		} else {
+			c.Level = LevelOf(c.Bytes(), m.Caches, threads)
 		}
+		cases = append(cases, c)
 	}
-	c := s.blank(row, p, threads, m)
 	perElement := kernels.Spec{Kernel: row.Kernel, Precision: p, Shape: kernels.Shape{N: 1}}.Bytes()
 	for _, c.Level = range row.Levels {
 		set := s.workingSet(c.Level, threads, m)
@@ -115,11 +131,14 @@ func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []C
 	return cases
 }
 
-// fits reports whether a case of a given shape can be run in its time and in memory.
-func (m PlanInput) fits(c Case) bool {
-	tooLarge := m.MemoryBytes > 0 && c.Bytes() > float64(m.MemoryBytes)/2
-	tooSlow := m.FlopPerS > 0 && c.Kernel != kernels.FMA && c.FLOP() > c.MaxS*m.FlopPerS*float64(c.Threads)
-	return !tooLarge && !tooSlow
+// tooLarge reports that c takes more than half of the memory.
+func (m PlanInput) tooLarge(c Case) bool {
+	return m.MemoryBytes > 0 && c.Bytes() > float64(m.MemoryBytes)/2
+}
+
+// tooSlow reports that one product takes longer than its case; FlopPerS is of gemm.
+func (m PlanInput) tooSlow(c Case) bool {
+	return m.FlopPerS > 0 && c.Kernel == kernels.GEMM && c.FLOP() > c.MaxS*m.FlopPerS*float64(c.Threads)
 }
 
 // counts are the thread counts of a mode on a machine of so many threads.
@@ -140,8 +159,8 @@ func (s Suite) workingSet(level string, threads int, m PlanInput) int64 {
 	caches := reach(m.Caches, threads)
 	if level == LevelMemory {
 		set := max(4*caches[len(caches)-1].Bytes, minMemorySet)
-		if len(m.Caches) == 0 && s.MemoryCap > 0 {
-			set = s.MemoryCap // a cache that is hidden may be large
+		if len(m.Caches) == 0 {
+			set = max(set, s.MemoryCap)
 		}
 		if s.MemoryCap > 0 {
 			set = min(set, s.MemoryCap)

@@ -137,10 +137,25 @@ func TestMemoryWorkingSetIsBounded(t *testing.T) {
 		{"little memory", PlanInput{Caches: server.Caches, Threads: 2, MemoryBytes: 100 << 20}, 25 << 20},
 		{"two sockets", PlanInput{Caches: []Cache{{1, 32 << 10, 1}, {3, 16 << 20, 32}}, Threads: 64}, 128 << 20},
 		{"unknown", PlanInput{Threads: 4}, 256 << 20},
+		{"unknown, little memory", PlanInput{Threads: 4, MemoryBytes: 400 << 20}, 100 << 20},
 	} {
 		if got := quick.workingSet(LevelMemory, c.in.Threads, c.in); got != c.want {
 			t.Errorf("%s: %d MiB, want %d", c.name, got>>20, c.want>>20)
 		}
+	}
+}
+
+// TestHiddenCachesLeaveQuickItsMinute, although its memory sets are as large as they get.
+func TestHiddenCachesLeaveQuickItsMinute(t *testing.T) {
+	in := server
+	in.Caches = nil
+	cases := suite(t, "quick").Plan(in)
+	largest := 0.0
+	for _, c := range cases {
+		largest = max(largest, c.Bytes())
+	}
+	if s := PlanSeconds(cases); s > 60 || largest < 255<<20 {
+		t.Errorf("planned %v s, largest set %v", s, largest)
 	}
 }
 
@@ -201,6 +216,38 @@ func TestASlowEngineGetsTheShapesThatItHasTimeFor(t *testing.T) {
 	}
 	if kept < 8 {
 		t.Errorf("only %d products are left", kept)
+	}
+}
+
+// TestSkippedNamesWhatIsLeftOut: every shape of the suite is planned or named.
+func TestSkippedNamesWhatIsLeftOut(t *testing.T) {
+	s := Suite{Rows: []Row{
+		{Kernel: kernels.GEMM, Precisions: gemmBoth, Shapes: squares(64, 512, 1024), MinS: 0.1},
+		{Kernel: kernels.GEMM, Precisions: gemmFP32, Shapes: squares(2048, 4096), MinS: 1},
+		{Kernel: kernels.FMA, Precisions: gemmFP32, Shapes: fmaShape, MinS: 0.1},
+		{Kernel: kernels.Copy, Precisions: fp64, Levels: allLevels, MinS: 0.1},
+	}}
+	in := PlanInput{Caches: server.Caches, Threads: 2, MemoryBytes: 200e6, FlopPerS: 1e9}
+	var got []string
+	for _, w := range s.Skipped(in) {
+		if w.Code != ShapeSkipped {
+			t.Errorf("%+v", w)
+		}
+		got = append(got, w.Text)
+	}
+	want := []string{
+		"gemm fp32/fp32 with 1 thread 512x512x512, 1024x1024x1024; fp32/fp32 with 2 threads 512x512x512, 1024x1024x1024; fp16/fp32 with 1 thread 512x512x512, 1024x1024x1024; fp16/fp32 with 2 threads 512x512x512, 1024x1024x1024: left out, because at about 1 GFLOP/s a thread one pass would take longer than the 0.13 s of the case",
+		"gemm fp32/fp32 with 1 thread 4096x4096x4096; fp32/fp32 with 2 threads 4096x4096x4096: left out, because each takes more than half of the 0.2 GB that this process may use",
+		"gemm fp32/fp32 with 1 thread 2048x2048x2048; fp32/fp32 with 2 threads 2048x2048x2048: left out, because at about 1 GFLOP/s a thread one pass would take longer than the 1.3 s of the case",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if planned := len(s.Plan(in)); planned != 2*(2+0+1+4) {
+		t.Errorf("%d cases are planned", planned)
+	}
+	if all := suite(t, "full").Skipped(server); len(all) != 0 {
+		t.Errorf("a machine with memory and time for all: %v", all)
 	}
 }
 

@@ -97,6 +97,14 @@ func TestAQuotaIsSeen(t *testing.T) {
 	}
 }
 
+// TestUnevenLeavesOutWhatIsBeforeThePlateau: a slow start alone is no burst.
+func TestUnevenLeavesOutWhatIsBeforeThePlateau(t *testing.T) {
+	rates := append(slices.Repeat([]float64{125}, 10), slices.Repeat([]float64{250}, 100)...)
+	if s := Summarize(seriesOf(rates...)); len(s.Warnings) != 0 || s.PlateauS == nil || *s.PlateauS == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestFewSamplesAreTakenWhole(t *testing.T) {
 	s := Summarize(seriesOf(1, 2, 3))
 	if s.PlateauS != nil || s.Sustained.N != 3 || s.Sustained.Median != 2 || s.Burst != 3 {

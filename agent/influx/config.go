@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"unicode"
 )
 
@@ -110,7 +111,7 @@ func (t TokenSource) read() (string, error) {
 }
 
 func readTokenFile(path string) (text string, err error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe must not hang a push
 	if errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("token file %s does not exist: write the InfluxDB token into it and chmod 600 it", path)
 	}

@@ -36,10 +36,11 @@ func coreClock(p *cpu.Pool) (hz float64, ok bool) {
 }
 
 const (
-	overheadSamples = 101  // an odd number: the median is one of them
+	overheadSamples = 101 // for each overhead, unless they take longer than overheadTime
+	overheadAtLeast = 11
+	overheadTime    = 200 * time.Millisecond
 	dispatchBatch   = 20   // empty Runs in one sample
 	timerBatch      = 1000 // clock readings in one sample
-	overheadS       = 0.2  // seconds that the samples of one overhead take at most
 )
 
 // Overheads measures the fixed costs beside the work: "dispatch", an empty call of the
@@ -52,14 +53,14 @@ func (r *Runner) Overheads(ctx context.Context) ([]bench.Overhead, error) {
 	}
 	var all []bench.Overhead
 	for _, threads := range counts {
-		samples := r.dispatchSamples(ctx, threads)
-		if err := ctx.Err(); err != nil {
+		samples, err := r.dispatchSamples(ctx, threads)
+		if err != nil {
 			return all, err
 		}
 		all = append(all, r.overhead("dispatch", threads, samples))
 	}
-	timer := r.repeat(ctx, timerBatch, func() { _ = r.now() })
-	if err := ctx.Err(); err != nil {
+	timer, err := r.repeat(ctx, timerBatch, func() { _ = r.now() })
+	if err != nil {
 		return all, err
 	}
 	return append(all, r.overhead("timer", 1, timer)), nil
@@ -70,40 +71,48 @@ func (r *Runner) overhead(name string, threads int, samples []float64) bench.Ove
 	return bench.Overhead{Name: name, Device: r.machine.ID, Threads: threads, Seconds: e.Median, Lo: e.Lo, Hi: e.Hi}
 }
 
-func (r *Runner) dispatchSamples(ctx context.Context, threads int) []float64 {
+func (r *Runner) dispatchSamples(ctx context.Context, threads int) ([]float64, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // and no new pool in the place of a stopped one
+	}
 	pool := r.pool(threads)
+	defer stopWith(ctx, pool)()
 	pool.Run(func(int) {}) // wakes the threads
 	return r.repeat(ctx, dispatchBatch, func() { pool.Run(func(int) {}) })
 }
 
-// dispatchSeconds is the median time of an empty call, measured once for each thread count.
+// dispatchSeconds is the median time of an empty call, measured once for each thread count;
+// 0 if ctx ends before it is known.
 func (r *Runner) dispatchSeconds(ctx context.Context, threads int) float64 {
 	if s, ok := r.roofs.dispatchS[threads]; ok {
 		return s
 	}
-	s := r.dispatchSamples(ctx, threads)
+	s, err := r.dispatchSamples(ctx, threads)
+	if err != nil {
+		return 0
+	}
 	slices.Sort(s)
 	r.roofs.dispatchS[threads] = s[len(s)/2]
 	return s[len(s)/2]
 }
 
-// repeat times f in samples of so many calls and returns the seconds of one call in each. It ends
-// early, with at least one sample, when the context does or its time is over: with more
-// threads than free CPUs an empty call can take milliseconds.
-func (r *Runner) repeat(ctx context.Context, batch int, f func()) []float64 {
+// repeat times f in samples of so many calls and returns the seconds of one call in each. Where
+// a call is slow, as with more threads than CPUs, there are fewer samples. The error is that of ctx.
+func (r *Runner) repeat(ctx context.Context, batch int, f func()) ([]float64, error) {
 	var samples []float64
-	spent := 0.0
-	for len(samples) < overheadSamples && spent < overheadS {
+	for began := r.now(); len(samples) < overheadSamples; {
 		start := r.now()
 		for range batch {
 			f()
 		}
-		took := r.now().Sub(start).Seconds()
-		spent += took
-		samples = append(samples, took/float64(batch))
-		if ctx.Err() != nil {
+		end := r.now()
+		if err := ctx.Err(); err != nil {
+			return nil, err // a stopped pool calls nothing: this was no sample
+		}
+		samples = append(samples, end.Sub(start).Seconds()/float64(batch))
+		if len(samples) >= overheadAtLeast && end.Sub(began) >= overheadTime {
 			break
 		}
 	}
-	return samples
+	return samples, nil
 }

@@ -85,6 +85,16 @@ func (r *Runner) pool(threads int) *cpu.Pool {
 	return p
 }
 
+// stopWith stops the pool when ctx ends, until done is called.
+func stopWith(ctx context.Context, pool *cpu.Pool) (done func()) {
+	stop := context.AfterFunc(ctx, pool.Stop)
+	return func() {
+		if !stop() {
+			pool.Stop() // it is about to be: let no later Run use it
+		}
+	}
+}
+
 func (r *Runner) closePool(threads int) {
 	r.pools[threads].Close()
 	delete(r.pools, threads)
@@ -118,12 +128,7 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 	runtime.LockOSThread() // thread 0 of the pool is this one
 	defer runtime.UnlockOSThread()
 	pool := r.pool(c.Threads)
-	stop := context.AfterFunc(ctx, pool.Stop)
-	defer func() {
-		if !stop() {
-			pool.Stop() // it is about to be: let no later Run use it
-		}
-	}()
+	defer stopWith(ctx, pool)()
 	w, err := bind(c, impl, pool)
 	if err != nil {
 		return failed(res, err.Error()), nil

@@ -3,7 +3,6 @@ package cpu
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -221,7 +220,7 @@ func TestInterruptedKeepsItsSamples(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		interrupt, cancelAt = cancel, calls+early
-		if res, err := r.Run(ctx, c); !errors.Is(err, context.Canceled) || res.Status != bench.Failed || !strings.Contains(res.Error, "interrupted before the first sample") {
+		if res, err := r.Run(ctx, c); !errors.Is(err, context.Canceled) || res.Status != bench.Failed || !strings.Contains(res.Error, "interrupted before the first sample") || len(res.Warnings) != 0 {
 			t.Errorf("interrupted in call %d: %v, %+v", early, err, res)
 		}
 	}
@@ -254,6 +253,14 @@ func TestAHeldUpWarmUpDoesNotShortenTheSamples(t *testing.T) {
 	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(200), 1))
 	if !near(res.ElementsPerS, 200/20e-6) || res.N > 34 || res.Seconds < 0.09 {
 		t.Errorf("%v elements/s, %d samples in %v s", *res.ElementsPerS, res.N, res.Seconds)
+	}
+}
+
+// TestAMismatchOutlivesAnInterruption that comes while the wrong element is looked for.
+func TestAMismatchOutlivesAnInterruption(t *testing.T) {
+	interrupted := func() error { return errInterrupted }
+	if err := (&measurement{work: &workload{verify: interrupted}}).mismatch(); errors.Is(err, errInterrupted) || !strings.HasSuffix(err.Error(), "differs in bits") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -302,28 +309,5 @@ func TestCoreClockIsAClock(t *testing.T) {
 	hz, ok := coreClock(pool)
 	if _, known := cpu.ClockLatency(); ok != known || ok && (hz < 1e8 || hz > 1e10) {
 		t.Errorf("%v Hz, %v", hz, ok)
-	}
-}
-
-func TestOverheadsAreMedians(t *testing.T) {
-	clock := &fakeClock{tick: 50}
-	r := newFake(t, clock, nil)
-	all, err := r.Overheads(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ""
-	for _, o := range all {
-		got += fmt.Sprintf("%s %s %d %.5g %.5g %.5g; ", o.Name, o.Device, o.Threads, o.Seconds, o.Lo, o.Hi)
-	}
-	// A batch of empty calls takes one tick; one of a thousand readings takes 1001.
-	const want = "dispatch host-1 1 2.5e-09 2.5e-09 2.5e-09; dispatch host-1 2 2.5e-09 2.5e-09 2.5e-09; timer host-1 1 5.005e-08 5.005e-08 5.005e-08; "
-	if got != want {
-		t.Errorf("%s\nwant %s", got, want)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if all, err := r.Overheads(ctx); !errors.Is(err, context.Canceled) || len(all) != 0 {
-		t.Errorf("cancelled: %v, %v", all, err)
 	}
 }

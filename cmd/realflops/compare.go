@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -96,8 +95,8 @@ const maxDocument = 64 << 20
 
 // loadRun finds a run by file, id, start of an id, or "latest".
 func (a *app) loadRun(ctx context.Context, name string) (agent.Document, error) {
-	if info, err := os.Stat(name); err == nil && !info.IsDir() {
-		return readDocument(name, info.Size())
+	if isFile(name) {
+		return readDocument(name)
 	}
 	var doc agent.Document
 	err := a.withStore(ctx, func(s *store.Store) error {
@@ -111,14 +110,11 @@ func (a *app) loadRun(ctx context.Context, name string) (agent.Document, error) 
 	return doc, err
 }
 
-func readDocument(path string, size int64) (agent.Document, error) {
+func readDocument(path string) (agent.Document, error) {
 	var doc agent.Document
-	if size > maxDocument {
-		return doc, fmt.Errorf("%s is %s, more than any run: want a file written by `realflops run --out`", path, binary(float64(size)))
-	}
-	text, err := os.ReadFile(path)
+	text, err := readRegular(path, maxDocument)
 	if err != nil {
-		return doc, err
+		return doc, fmt.Errorf("%w: want a file written by `realflops run --out`", err)
 	}
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return doc, fmt.Errorf("%s is no run: %w; want a file written by `realflops run --out`", path, err)

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -121,8 +121,8 @@ func (a *app) loadDevice(ctx context.Context, name string) (*calibrate.Device, e
 
 func (a *app) loadProfile(ctx context.Context, name string) (calibrate.Profile, error) {
 	var p calibrate.Profile
-	if info, err := os.Stat(name); err == nil && !info.IsDir() {
-		return readProfile(name, info.Size())
+	if isFile(name) {
+		return readProfile(name)
 	}
 	if name != store.Latest {
 		doc, err := a.loadRun(ctx, name)
@@ -148,16 +148,20 @@ func (a *app) loadProfile(ctx context.Context, name string) (calibrate.Profile, 
 	return p, err
 }
 
-func readProfile(path string, size int64) (calibrate.Profile, error) {
-	if doc, err := readDocument(path, size); err == nil && doc.Profile != nil {
-		return *doc.Profile, doc.Profile.Check()
+func readProfile(path string) (calibrate.Profile, error) {
+	doc, err := readDocument(path)
+	if err == nil && doc.Profile != nil {
+		if err := doc.Profile.Check(); err != nil {
+			return calibrate.Profile{}, fmt.Errorf("%s: %w", path, err)
+		}
+		return *doc.Profile, nil
 	}
-	file, err := os.Open(path)
+	text, err := readRegular(path, maxDocument)
 	if err != nil {
-		return calibrate.Profile{}, err
+		return calibrate.Profile{}, fmt.Errorf("%w: want a profile, or a run with one", err)
 	}
-	p, err := calibrate.Read(file)
-	if err = errors.Join(err, file.Close()); err != nil {
+	p, err := calibrate.Read(bytes.NewReader(text))
+	if err != nil {
 		return p, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil

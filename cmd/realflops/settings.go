@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -74,6 +73,9 @@ func (a *app) loadSettings(flags *pflag.FlagSet) (settings, error) {
 	return s, nil
 }
 
+// maxSettings bounds what is read of a settings file.
+const maxSettings = 1 << 20
+
 // readFile reads the TOML file. One that was named must exist; the default one may be absent.
 func (a *app) readFile(s *settings) error {
 	path, named := a.configPath, true
@@ -90,7 +92,7 @@ func (a *app) readFile(s *settings) error {
 		}
 		path, named = filepath.Join(dir, "realflops", "config.toml"), false
 	}
-	text, err := os.ReadFile(path)
+	text, err := readRegular(path, maxSettings)
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return nil
 	}

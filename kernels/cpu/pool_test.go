@@ -159,18 +159,3 @@ func TestAllocSaysWhatItCannotGive(t *testing.T) {
 		}
 	}
 }
-
-func TestClockChainMultipliesNTimes(t *testing.T) {
-	for _, n := range []int{0, 1, 7, 8, 9, 1003} {
-		want := uint32(n) | 1
-		for range n {
-			want *= uint32(n) | 3
-		}
-		if got := ClockChain(n); got != want {
-			t.Errorf("%d multiplies: %d, not %d", n, got, want)
-		}
-	}
-	if cycles, ok := ClockLatency(); ok != (runtime.GOARCH == "amd64") || ok != (cycles == 3) {
-		t.Errorf("latency on %s is %d, %v", runtime.GOARCH, cycles, ok)
-	}
-}
