@@ -89,7 +89,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{Spec{Sigmoid, FP16, Shape{N: 1}}, ""},
 		{Spec{FMA, FP64FP64, Shape{N: 768}}, ""},
 		{Spec{"gem", FP32FP32, Shape{1, 1, 1}}, `unknown kernel "gem": did you mean "gemm"?`},
-		{Spec{GEMM, "fp16", Shape{1, 1, 1}}, `precision for gemm: unknown precision "fp16": there are fp32/fp32, fp16/fp32`},
+		{Spec{GEMM, "fp16", Shape{1, 1, 1}}, `precision for gemm: unknown precision "fp16": did you mean "fp16/fp32"?`},
 		{Spec{ReLU, "fp23", Shape{N: 1}}, `precision for relu: unknown precision "fp23": did you mean "fp32"?`},
 		{Spec{GEMM, FP32FP32, Shape{1, 0, 1}}, "shape 1x0x1: every dimension must be at least 1"},
 		{Spec{ReLU, FP32, Shape{2, 2, 2}}, "shape 2x2x2: relu takes one number"},

@@ -20,12 +20,17 @@ type UnknownError struct{ text string }
 
 func (e *UnknownError) Error() string { return e.text }
 
-// Nearest is the known name with the smallest edit distance to name, or "" where
-// none is within a third of its length (at least 2).
+// Nearest is the known name that begins with name (of at least 3 letters), else the one with the
+// smallest edit distance to it, or "" where none is within a third of its length (at least 2) or all
+// letters of name would change.
 func Nearest(name string, known []string) string {
+	letters := len(strings.TrimLeft(name, "-"))
 	best, at := "", 0
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= max(2, len(k)/3) && (best == "" || d < at) {
+		if letters >= 3 && strings.HasPrefix(k, name) {
+			return k
+		}
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < letters && d <= max(2, len(k)/3) && (best == "" || d < at) {
 			best, at = k, d
 		}
 	}

@@ -19,7 +19,7 @@ func TestUnknownNamesTheNearestOrAll(t *testing.T) {
 	}
 }
 
-func TestNearestTakesTheFirstOfTheNearest(t *testing.T) {
+func TestNearestIsNear(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		known []string
@@ -30,7 +30,10 @@ func TestNearestTakesTheFirstOfTheNearest(t *testing.T) {
 		{"abc", nil, ""},
 		{"abcdefghij", []string{"abcdefgXYZ"}, "abcdefgXYZ"}, // 3 of 10 are a third
 		{"abcdefghij", []string{"abcdefWXYZ"}, ""},           // 4 are not
-		{"ab", []string{"xy"}, "xy"},                         // but 2 always are near
+		{"abc", []string{"axy"}, "axy"},                      // but 2 always are near,
+		{"ab", []string{"xy"}, ""},                           // unless no letter stays
+		{"--on", []string{"--json"}, ""},
+		{"influx.token", []string{"influx.bucket", "influx.token_file"}, "influx.token_file"}, // one that it begins
 	} {
 		if got := Nearest(c.name, c.known); got != c.want {
 			t.Errorf("nearest to %q of %q is %q, want %q", c.name, c.known, got, c.want)

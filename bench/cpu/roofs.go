@@ -8,8 +8,15 @@ import (
 // roofs are the limits measured so far by a Runner.
 type roofs struct {
 	flopPerS  map[limitKey]float64
-	bytesPerS map[levelKey]float64 // the better of copy and triad
-	dispatchS map[int]float64      // by threads
+	bytesPerS map[levelKey]float64  // the better of copy and triad
+	dispatchS map[int]float64       // by threads
+	compute   map[kernelKey]float64 // passes·elements a second of the kernels that were found bound by compute
+}
+
+type kernelKey struct {
+	kernel    kernels.Kernel
+	precision kernels.Precision
+	threads   int
 }
 
 type limitKey struct {
@@ -23,12 +30,14 @@ type levelKey struct {
 }
 
 func newRoofs() roofs {
-	return roofs{map[limitKey]float64{}, map[levelKey]float64{}, map[int]float64{}}
+	return roofs{map[limitKey]float64{}, map[levelKey]float64{}, map[int]float64{}, map[kernelKey]float64{}}
 }
 
 const (
 	// roofShare is the share of a roof from which on it is called the bound.
 	roofShare = 0.5
+	// sameRate is the share of an earlier rate from which on a kernel has kept it.
+	sameRate = 0.9
 	// latencyShare is how many times its fixed cost a pass must take not to be called
 	// bound by latency.
 	latencyShare = 10
@@ -43,7 +52,8 @@ const (
 // Of the limit for multiply-adds in the accumulator's precision and of the better of copy
 // and triad at the same level, both with as many threads, the one of which the larger share was
 // reached is the bound, if that is at least half. An elementwise kernel below half of both
-// is bound by compute: it executes more instructions than its convention counts FLOP. A pass
+// is bound by compute: it executes more instructions than its convention counts FLOP; and it is at
+// a lower level too where it keeps 0.9 of that rate. A pass
 // that takes less than ten times its fixed cost (dispatch, or a call) is bound by
 // latency, and what was held against neither roof is unknown.
 func (m *measurement) judge(res *bench.Result, s bench.Summary) {
@@ -72,6 +82,21 @@ func (m *measurement) judge(res *bench.Result, s bench.Summary) {
 		bandwidth = m.c.Bytes() / passS / roof
 	}
 	res.Bound = bound(class, passS, fixedS, compute, bandwidth)
+	if class == kernels.Elementwise {
+		m.judgeBySmaller(res)
+	}
+}
+
+// judgeBySmaller: an elementwise kernel that is bound by compute in a cache is bound by it
+// as long as it keeps that rate, however near it comes to the bandwidth of a lower level.
+func (m *measurement) judgeBySmaller(res *bench.Result) {
+	key := kernelKey{m.c.Kernel, m.c.Precision, m.c.Threads}
+	if best := m.roofs.compute[key]; best > 0 && *res.ElementsPerS >= sameRate*best {
+		res.Bound = bench.ComputeBound
+	}
+	if res.Bound == bench.ComputeBound {
+		m.roofs.compute[key] = max(m.roofs.compute[key], *res.ElementsPerS)
+	}
 }
 
 func bound(class kernels.Class, passS, fixedS, compute, bandwidth float64) bench.Bound {

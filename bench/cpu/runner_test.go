@@ -311,3 +311,32 @@ func TestCoreClockIsAClock(t *testing.T) {
 		t.Errorf("%v Hz, %v", hz, ok)
 	}
 }
+
+// TestAKeptRateIsBoundByCompute: a kernel that is as fast in memory as in L1 waits for its
+// arithmetic there too, though it comes near the bandwidth; a slower one waits for memory.
+func TestAKeptRateIsBoundByCompute(t *testing.T) {
+	for _, c := range []struct {
+		memory time.Duration // a call on the same number of elements
+		want   bench.Bound
+	}{{time.Millisecond, bench.ComputeBound}, {1300 * time.Microsecond, bench.BandwidthBound}} {
+		clock := &fakeClock{}
+		r := newFake(t, clock, nil)
+		r.roofs.flopPerS[limitKey{kernels.FP32FP32, 1}] = 1e12
+		r.roofs.bytesPerS[levelKey{bench.LevelL1, 1}] = 1e9
+		r.roofs.bytesPerS[levelKey{bench.LevelMemory, 1}] = 1e7 // 8e6 are moved
+		for _, at := range []struct {
+			level string
+			call  time.Duration
+			want  bench.Bound
+		}{{bench.LevelL1, time.Millisecond, bench.ComputeBound}, {bench.LevelMemory, c.memory, c.want}} {
+			r.pick = func(k kernels.Kernel, p kernels.Precision, _ string) (cpu.Impl, error) {
+				return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: goRelu(clock, at.call)}, nil
+			}
+			relu := caseOf(kernels.ReLU, kernels.FP32, n(1000), 1)
+			relu.Level = at.level
+			if res := run(t, r, relu); res.Bound != at.want {
+				t.Errorf("in %s, %v a call: %s, want %s", at.level, at.call, res.Bound, at.want)
+			}
+		}
+	}
+}

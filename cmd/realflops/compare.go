@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -98,6 +100,9 @@ func (a *app) loadRun(ctx context.Context, name string) (agent.Document, error) 
 	if isFile(name) {
 		return readDocument(name)
 	}
+	if strings.ContainsRune(name, os.PathSeparator) || strings.HasSuffix(name, ".json") {
+		return agent.Document{}, fmt.Errorf("%s is no file: want one written by `realflops run --out`, an id of `realflops history`, or latest", name)
+	}
 	var doc agent.Document
 	err := a.withStore(ctx, func(s *store.Store) error {
 		stored, err := s.Load(ctx, name)
@@ -121,6 +126,9 @@ func readDocument(path string) (agent.Document, error) {
 	}
 	if doc.Schema != agent.Schema {
 		return doc, fmt.Errorf("%s has schema %q, want %q: a file written by `realflops run --out`", path, doc.Schema, agent.Schema)
+	}
+	if doc.Run.ID == "" || len(doc.Results) == 0 {
+		return doc, fmt.Errorf("%s holds no run with results: want a file written by `realflops run --out`", path)
 	}
 	return doc, nil
 }

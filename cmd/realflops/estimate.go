@@ -101,6 +101,11 @@ func (f estimateFlags) setup(ctx context.Context, device *calibrate.Device) (est
 			return s, err
 		}
 		s.MemoryBytes = float64(usableMemory(host))
+		for _, n := range device.ThreadCounts() { // the most that this process may use now
+			if f.threads == 0 && n <= host.Limits.Threads() {
+				s.Threads = max(s.Threads, n)
+			}
+		}
 	}
 	return s, nil
 }
@@ -155,6 +160,9 @@ func readProfile(path string) (calibrate.Profile, error) {
 			return calibrate.Profile{}, fmt.Errorf("%s: %w", path, err)
 		}
 		return *doc.Profile, nil
+	}
+	if err == nil {
+		return calibrate.Profile{}, fmt.Errorf("%s: run %s has no profile: want one of a whole `realflops run`", path, doc.Run.ID)
 	}
 	text, err := readRegular(path, maxDocument)
 	if err != nil {

@@ -29,7 +29,7 @@ const (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, os.Stdin, os.Stdout, os.Stderr, os.Args[1:])
 	stop()
@@ -57,7 +57,7 @@ func run(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer, args []
 	case errors.As(err, &unknown):
 		code = exitUsage
 	case errors.Is(err, context.Canceled):
-		code = exitInterrupted
+		code, err = exitInterrupted, errors.New("interrupted")
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(stderr, a.errPaint().red("realflops:"), text)

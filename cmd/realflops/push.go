@@ -95,7 +95,10 @@ func (a *app) drain(ctx context.Context, s *store.Store, config influx.Config, o
 	if err != nil {
 		return report, err
 	}
-	if report.Delivered > 0 || report.Pending == 0 {
+	switch {
+	case report.Delivered == 0 && report.Rejected == 0 && report.Pending == 0:
+		fmt.Fprintln(a.stderr, "nothing to deliver")
+	case report.Delivered > 0:
 		fmt.Fprintf(a.stderr, "delivered %s to %s\n", plural(report.Delivered, "point"), config.URL)
 	}
 	if report.Rejected > 0 {

@@ -118,7 +118,11 @@ func resultCells(r bench.Result) []string {
 	if len(r.Warnings) > 0 {
 		mark = " !"
 	}
-	return []string{si(rate.Value, rate.Unit), plusMinus(rate.Value, rate.Lo, rate.Hi) + mark, share}
+	interval := plusMinus(rate.Value, rate.Lo, rate.Hi)
+	if r.N == 1 {
+		interval = "n/a" // of one sample there is none
+	}
+	return []string{si(rate.Value, rate.Unit), interval + mark, share}
 }
 
 // activationLines answers whether the activation matters: relu against sigmoid at each

@@ -87,6 +87,13 @@ func flagError(cmd *cobra.Command, err error) error {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		return kernels.Unknown("flag", "--"+unknown.GetSpecifiedName(), names)
 	}
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		kinds := map[string]string{"int": "a whole number that fits in 63 bits", "float64": "a number", "bool": "true or false", "duration": "a time such as 30s"}
+		if want, ok := kinds[invalid.GetFlag().Value.Type()]; ok {
+			return usage("--%s %q: want %s", invalid.GetFlag().Name, invalid.GetValue(), want)
+		}
+	}
 	return usage("%w", err)
 }
 

@@ -86,7 +86,13 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 		}
 		if busy := busyText(share); busy != "" {
 			fmt.Fprintln(a.stderr, busy)
-			return nil
+			if !a.json {
+				return nil
+			}
+			return a.printJSON(struct {
+				Schema string `json:"schema"`
+				Reason string `json:"reason"`
+			}{"realflops-skipped/1", busy})
 		}
 	}
 	fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, cpuModel(host), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))

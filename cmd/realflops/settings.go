@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/pflag"
@@ -93,7 +94,7 @@ func (a *app) readFile(s *settings) error {
 		path, named = filepath.Join(dir, "realflops", "config.toml"), false
 	}
 	text, err := readRegular(path, maxSettings)
-	if errors.Is(err, fs.ErrNotExist) && !named {
+	if !named && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		return nil
 	}
 	if err != nil {

@@ -32,6 +32,7 @@ func TestFiguresHaveThreeDigitsAndAUnit(t *testing.T) {
 		{binary(1023), "1023 B"},
 		{binary(32 << 10), "32.0 KiB"},
 		{binary(1.5 * (1 << 40)), "1.50 TiB"},
+		{binary(3 << 50), "3.00 PiB"},
 		{seconds(0), "0 s"},
 		{seconds(41.5), "41.5 s"},
 		{seconds(119.9), "120 s"},
@@ -44,7 +45,7 @@ func TestFiguresHaveThreeDigitsAndAUnit(t *testing.T) {
 		{grouped(124439808), "124,439,808"},
 		{grouped(-1000), "-1,000"},
 		{grouped(999), "999"},
-		{plusMinus(100, 99, 104), "±4.0%"},
+		{plusMinus(100, 99, 104), "±2.5%"},
 		{plural(1, "result"), "1 result"},
 		{plural(2, "result"), "2 results"},
 	} {

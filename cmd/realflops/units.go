@@ -51,8 +51,8 @@ func digits(v float64) string {
 
 // binary writes a count of bytes with a binary prefix: "32 KiB".
 func binary(bytes float64) string {
-	for i, name := range []string{"TiB", "GiB", "MiB", "KiB"} {
-		if factor := math.Pow(1024, float64(4-i)); bytes >= factor {
+	for i, name := range []string{"EiB", "PiB", "TiB", "GiB", "MiB", "KiB"} {
+		if factor := math.Pow(1024, float64(6-i)); bytes >= factor {
 			return digits(bytes/factor) + " " + name
 		}
 	}
@@ -110,12 +110,12 @@ func percent(share *float64) string {
 	return fmt.Sprintf("%.0f%%", *share*100)
 }
 
-// plusMinus writes the half-width of an interval as a share of its value: "±0.4%".
+// plusMinus writes half the width of an interval as a share of its value: "±0.4%".
 func plusMinus(value, lo, hi float64) string {
 	if value == 0 {
 		return ""
 	}
-	return fmt.Sprintf("±%.1f%%", math.Max(hi-value, value-lo)/math.Abs(value)*100)
+	return fmt.Sprintf("±%.1f%%", (hi-lo)/2/math.Abs(value)*100)
 }
 
 // plural writes a count with its noun: "1 result", "46 results".
