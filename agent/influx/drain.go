@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,6 +120,7 @@ type drain struct {
 	deadline time.Time
 	failures int // tries in a row that ended with retry or hold
 	suspects []suspect
+	left     int // times in a row that leave was called with nothing delivered or rejected between
 	report   Report
 }
 
@@ -141,9 +141,10 @@ func (d *drain) run(ctx context.Context) error {
 	}
 }
 
-// deliver gets every entry out of the outbox, by delivering or rejecting it. A batch
-// that is too large or holds a line at fault is cut in halves, down to single lines.
+// deliver gets every entry out of the outbox, by delivering or rejecting it, or leaves those
+// of a request at fault. A batch that is too large or holds a line at fault is cut in halves, down to single lines.
 func (d *drain) deliver(ctx context.Context, entries []store.Entry) error {
+	refusals := 0
 	for todo := [][]store.Entry{entries}; len(todo) > 0; {
 		batch := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -153,28 +154,13 @@ func (d *drain) deliver(ctx context.Context, entries []store.Entry) error {
 		case err != nil:
 			return err
 		case refused == nil:
-			ids := make([]int64, len(batch))
-			for i, e := range batch {
-				ids[i] = e.ID
-			}
-			// The server has it: a cancelled context must not keep us from noting that.
-			if err := d.outbox.Delivered(context.WithoutCancel(ctx), ids); err != nil {
+			if err := d.delivered(ctx, batch); err != nil {
 				return err
 			}
-			d.report.Delivered += len(batch)
-			if err := d.rejectSuspects(ctx); err != nil {
-				return err
-			}
+			continue
 		case half == 0:
-			d.suspects = append(d.suspects, suspect{batch[0], refused})
-			if d.report.Delivered > 0 {
-				if err := d.rejectSuspects(ctx); err != nil {
-					return err
-				}
-			} else if len(d.suspects) >= maxAlike && d.alike() {
-				if todo, err = d.probe(ctx, todo); err != nil {
-					return err
-				}
+			if todo, err = d.suspect(ctx, suspect{batch[0], refused}, todo); err != nil {
+				return err
 			}
 		default:
 			if judge(refused) == smaller {
@@ -182,82 +168,26 @@ func (d *drain) deliver(ctx context.Context, entries []store.Entry) error {
 			}
 			todo = append(todo, batch[half:], batch[:half]) // the older half goes first
 		}
+		if refusals++; refusals == maxRefusals && len(todo) > 0 {
+			return d.leave(ctx, fmt.Errorf("the search for the points at fault goes on with the next push: %w", refused))
+		}
 	}
-	if len(d.suspects) > 1 && d.alike() {
-		_, err := d.probe(ctx, nil)
+	return d.judgeSuspects(ctx)
+}
+
+// delivered takes what the server has accepted out of the outbox. Since it accepts points, the suspects were at fault.
+func (d *drain) delivered(ctx context.Context, batch []store.Entry) error {
+	ids := make([]int64, len(batch))
+	for i, e := range batch {
+		ids[i] = e.ID
+	}
+	// The server has it: a cancelled context must not keep us from noting that.
+	if err := d.outbox.Delivered(context.WithoutCancel(ctx), ids); err != nil {
 		return err
 	}
+	d.report.Delivered += len(batch)
+	d.left = 0
 	return d.rejectSuspects(ctx)
-}
-
-// suspect is a line that was refused by itself while nothing had been delivered yet: it may be
-// at fault, or the whole request is (an organisation that is missing, a gateway in between).
-type suspect struct {
-	entry   store.Entry
-	refused error
-}
-
-// maxAlike is how many suspects, refused in the same words, are taken for a fault of the
-// request rather than of the lines.
-const maxAlike = 8
-
-// alike reports whether all suspects were refused in the same words.
-func (d *drain) alike() bool {
-	for _, s := range d.suspects {
-		if s.refused.Error() != d.suspects[0].refused.Error() {
-			return false
-		}
-	}
-	return true
-}
-
-// probe tells lines at fault from a request at fault by the newest line of the outbox: if the
-// server takes that, the suspects are rejected and the search goes on with the rest of todo; if not,
-// everything stays.
-func (d *drain) probe(ctx context.Context, todo [][]store.Entry) ([][]store.Entry, error) {
-	newest, err := d.outbox.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if slices.ContainsFunc(d.suspects, func(s suspect) bool { return s.entry.ID == newest.ID }) {
-		return nil, d.holdAll()
-	}
-	refused, err := d.send(ctx, []store.Entry{newest})
-	switch {
-	case err != nil:
-		return nil, err
-	case refused != nil:
-		return nil, d.holdAll()
-	}
-	if err := d.outbox.Delivered(context.WithoutCancel(ctx), []int64{newest.ID}); err != nil {
-		return nil, err
-	}
-	d.report.Delivered++
-	for i, batch := range todo { // it may have been in this batch
-		todo[i] = slices.DeleteFunc(slices.Clone(batch), func(e store.Entry) bool { return e.ID == newest.ID })
-	}
-	todo = slices.DeleteFunc(todo, func(batch []store.Entry) bool { return len(batch) == 0 })
-	return todo, d.rejectSuspects(ctx)
-}
-
-// holdAll ends the drain with everything in its place.
-func (d *drain) holdAll() error {
-	d.report.LastError = fmt.Errorf("every point is refused alike, so the request is at fault: %w", d.suspects[0].refused)
-	d.Log.Error("points stay in the outbox", "error", d.report.LastError)
-	return errPatience
-}
-
-// rejectSuspects moves the suspects to the rejected ones, with the server's message.
-func (d *drain) rejectSuspects(ctx context.Context) error {
-	for ; len(d.suspects) > 0; d.suspects = d.suspects[1:] {
-		s := d.suspects[0]
-		d.Log.Warn("InfluxDB refuses a point; it is kept among the rejected ones", "error", s.refused, "line", s.entry.Line)
-		if err := d.outbox.Reject(context.WithoutCancel(ctx), s.entry.ID, s.refused.Error()); err != nil {
-			return err
-		}
-		d.report.Rejected++
-	}
-	return nil
 }
 
 // send tries a batch until it is delivered (nil, nil) or refused for its size or content.
@@ -273,22 +203,27 @@ func (d *drain) send(ctx context.Context, batch []store.Entry) (refused, err err
 			d.failures, d.report.LastError = 0, nil
 			return trouble, nil
 		}
-		d.report.LastError = trouble
-		wait := d.backoff(trouble)
-		d.failures++
-		level := slog.LevelWarn
-		if v == hold {
-			level = slog.LevelError
-		}
-		if !d.Wait && (v == hold || d.Now().Add(wait).After(d.deadline)) {
-			d.Log.Log(ctx, level, "points stay in the outbox", "error", trouble)
-			return nil, errPatience
-		}
-		d.Log.Log(ctx, level, "points stay in the outbox for now", "error", trouble, "next_try_in", wait)
-		if err := d.Sleep(ctx, wait); err != nil {
+		if err := d.pause(ctx, trouble, v); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// pause waits until the next try after trouble, or returns errPatience.
+func (d *drain) pause(ctx context.Context, trouble error, v verdict) error {
+	d.report.LastError = trouble
+	wait := d.backoff(trouble)
+	d.failures++
+	level := slog.LevelWarn
+	if v == hold {
+		level = slog.LevelError
+	}
+	if !d.Wait && (v == hold || d.Now().Add(wait).After(d.deadline)) {
+		d.Log.Log(ctx, level, "points stay in the outbox", "error", trouble)
+		return errPatience
+	}
+	d.Log.Log(ctx, level, "points stay in the outbox for now", "error", trouble, "next_try_in", wait)
+	return d.Sleep(ctx, wait)
 }
 
 // The backoff doubles from minBackoff to maxBackoff, less up to half of it by the jitter.

@@ -1,8 +1,9 @@
 // Package influx turns results into InfluxDB points and delivers the outbox to a
 // server of the v2 write API (InfluxDB 2 and 3, 1.8, and what speaks the same).
 // Nothing leaves the outbox but by the server's 204, and a refused line moves to the
-// rejected ones: docs/influx.md has the schema and what happens on each answer. It
-// reads nothing from the environment but the proxy (HTTPS_PROXY, NO_PROXY) and follows no redirect.
+// rejected ones: docs/influx.md has the schema and what happens on each answer. Of the
+// environment it uses only what Go's HTTP client does, the proxy (HTTP_PROXY, HTTPS_PROXY,
+// NO_PROXY) and the certificates (SSL_CERT_FILE, SSL_CERT_DIR). It follows no redirect.
 package influx
 
 import (
