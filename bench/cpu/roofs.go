@@ -10,7 +10,7 @@ type roofs struct {
 	flopPerS  map[limitKey]float64
 	bytesPerS map[levelKey]float64  // the better of copy and triad
 	dispatchS map[int]float64       // by threads
-	compute   map[kernelKey]float64 // passes·elements a second of the kernels that were found bound by compute
+	compute   map[kernelKey]float64 // elements a second of the kernels that were found bound by compute
 }
 
 type kernelKey struct {

@@ -116,11 +116,16 @@ func (a *app) loadRun(ctx context.Context, name string) (agent.Document, error) 
 }
 
 func readDocument(path string) (agent.Document, error) {
-	var doc agent.Document
 	text, err := readRegular(path, maxDocument)
 	if err != nil {
-		return doc, fmt.Errorf("%w: want a file written by `realflops run --out`", err)
+		return agent.Document{}, fmt.Errorf("%w: want a file written by `realflops run --out`", err)
 	}
+	return parseDocument(path, text)
+}
+
+// parseDocument reads the text of a run's file; path is for the error alone.
+func parseDocument(path string, text []byte) (agent.Document, error) {
+	var doc agent.Document
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return doc, fmt.Errorf("%s is no run: %w; want a file written by `realflops run --out`", path, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent"
+	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/agent/store"
 	"github.com/realflops/realflops/bench"
 	"github.com/realflops/realflops/calibrate"
@@ -57,14 +58,17 @@ assumptions; a framework's own time is not in.
 			if err != nil {
 				return err
 			}
-			device, err := a.loadDevice(cmd.Context(), f.profile)
+			var host *detect.Host
+			if f.profile == store.Latest && !isFile(f.profile) {
+				if host, err = detectHost(cmd.Context()); err != nil {
+					return err
+				}
+			}
+			device, err := a.loadDevice(cmd.Context(), f.profile, host)
 			if err != nil {
 				return err
 			}
-			setup, err := f.setup(cmd.Context(), device)
-			if err != nil {
-				return err
-			}
+			setup := f.setup(device, host)
 			setup.Causal = f.shape.causalFlag(cmd.Flags())
 			e, err := estimate.Estimate(m, device, setup)
 			if err != nil {
@@ -89,31 +93,30 @@ assumptions; a framework's own time is not in.
 	return cmd
 }
 
-func (f estimateFlags) setup(ctx context.Context, device *calibrate.Device) (estimate.Setup, error) {
+// setup is what the flags ask for. Host is nil unless the profile is of this very machine: then its memory and
+// its threads are those that count.
+func (f estimateFlags) setup(device *calibrate.Device, host *detect.Host) estimate.Setup {
 	s := estimate.Setup{
 		Task: estimate.Task(f.task), Batch: f.shape.batch, Seq: f.shape.seq, Context: f.shape.context,
 		Precision: kernels.Precision(f.shape.precision), Threads: f.threads, Device: device.Model, Optimizer: f.optimizer,
 		NewTokens: f.newTokens, Tokens: f.tokens, Samples: f.samples, PricePerHour: f.price,
 	}
-	if f.profile == store.Latest { // this very host, so its memory is the one that counts
-		host, err := detectHost(ctx)
-		if err != nil {
-			return s, err
-		}
-		s.MemoryBytes = float64(usableMemory(host))
-		for _, n := range device.ThreadCounts() { // the most that this process may use now
-			if f.threads == 0 && n <= host.Limits.Threads() {
-				s.Threads = max(s.Threads, n)
-			}
+	if host == nil {
+		return s
+	}
+	s.MemoryBytes = float64(usableMemory(host))
+	for _, n := range device.ThreadCounts() { // the most that this process may use now
+		if f.threads == 0 && n <= host.Limits.Threads() {
+			s.Threads = max(s.Threads, n)
 		}
 	}
-	return s, nil
+	return s
 }
 
-// loadDevice finds the CPU of a profile: the newest of this host, that of a run, or
-// that of a file (a profile, or a run with one).
-func (a *app) loadDevice(ctx context.Context, name string) (*calibrate.Device, error) {
-	profile, err := a.loadProfile(ctx, name)
+// loadDevice finds the CPU of a profile: the newest of host, or, without one, that of a
+// run or of a file (a profile, or a run with one).
+func (a *app) loadDevice(ctx context.Context, name string, host *detect.Host) (*calibrate.Device, error) {
+	profile, err := a.loadProfile(ctx, name, host)
 	if err != nil {
 		return nil, err
 	}
@@ -124,49 +127,45 @@ func (a *app) loadDevice(ctx context.Context, name string) (*calibrate.Device, e
 	return &profile.Devices[i], nil
 }
 
-func (a *app) loadProfile(ctx context.Context, name string) (calibrate.Profile, error) {
-	var p calibrate.Profile
-	if isFile(name) {
+func (a *app) loadProfile(ctx context.Context, name string, host *detect.Host) (p calibrate.Profile, err error) {
+	switch {
+	case host != nil:
+		err = a.withStore(ctx, func(s *store.Store) error {
+			p, err = s.LatestProfile(ctx, host.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				return estimate.ErrNoProfile
+			}
+			return err
+		})
+		return p, err
+	case isFile(name):
 		return readProfile(name)
 	}
-	if name != store.Latest {
-		doc, err := a.loadRun(ctx, name)
-		if err == nil && doc.Profile == nil {
-			err = fmt.Errorf("run %s has no profile: want one of a whole `realflops run`", doc.Run.ID)
-		}
-		if err != nil {
-			return p, err
-		}
-		return *doc.Profile, nil
-	}
-	host, err := detectHost(ctx)
+	doc, err := a.loadRun(ctx, name)
 	if err != nil {
 		return p, err
 	}
-	err = a.withStore(ctx, func(s *store.Store) error {
-		p, err = s.LatestProfile(ctx, host.ID)
-		if errors.Is(err, store.ErrNotFound) {
-			return estimate.ErrNoProfile
-		}
-		return err
-	})
-	return p, err
+	return profileOf(doc, name)
+}
+
+// profileOf is the profile that a run carries; name is for the error alone.
+func profileOf(doc agent.Document, name string) (calibrate.Profile, error) {
+	if doc.Profile == nil {
+		return calibrate.Profile{}, fmt.Errorf("%s: run %s has no profile: want one of a whole `realflops run`", name, doc.Run.ID)
+	}
+	if err := doc.Profile.Check(); err != nil {
+		return calibrate.Profile{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return *doc.Profile, nil
 }
 
 func readProfile(path string) (calibrate.Profile, error) {
-	doc, err := readDocument(path)
-	if err == nil && doc.Profile != nil {
-		if err := doc.Profile.Check(); err != nil {
-			return calibrate.Profile{}, fmt.Errorf("%s: %w", path, err)
-		}
-		return *doc.Profile, nil
-	}
-	if err == nil {
-		return calibrate.Profile{}, fmt.Errorf("%s: run %s has no profile: want one of a whole `realflops run`", path, doc.Run.ID)
-	}
 	text, err := readRegular(path, maxDocument)
 	if err != nil {
 		return calibrate.Profile{}, fmt.Errorf("%w: want a profile, or a run with one", err)
+	}
+	if doc, err := parseDocument(path, text); err == nil {
+		return profileOf(doc, path)
 	}
 	p, err := calibrate.Read(bytes.NewReader(text))
 	if err != nil {

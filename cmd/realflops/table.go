@@ -80,4 +80,3 @@ func (p palette) faint(s string) string  { return p.style(s, color.Faint) }
 func (p palette) bold(s string) string   { return p.style(s, color.Bold) }
 func (p palette) red(s string) string    { return p.style(s, color.FgRed) }
 func (p palette) yellow(s string) string { return p.style(s, color.FgYellow) }
-func (p palette) green(s string) string  { return p.style(s, color.FgGreen) }
