@@ -6,21 +6,34 @@
 GOLANGCI_LINT_VERSION := v2.6.2
 GOTESTSUM_VERSION     := v1.13.0
 INFLUXD_VERSION       := v1.8.10
+NVRTC_VERSION         := 12.9.86
 
 TOOLS         := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOTESTSUM     := $(TOOLS)/gotestsum@$(GOTESTSUM_VERSION)/gotestsum
 INFLUXD       := $(TOOLS)/influxd@$(INFLUXD_VERSION)/influxd
+NVRTC         := $(TOOLS)/nvrtc@$(NVRTC_VERSION)
 
 # The Go that is installed is the one that is used: no toolchain is fetched.
 export GOTOOLCHAIN := local
 # The real InfluxDB that tests start; without make they take the one in .tools/bin.
 export REALFLOPS_TEST_INFLUXD := $(INFLUXD)
+# The worker that end-to-end tests start on emulated GPUs.
+export REALFLOPS_TEST_WORKER := $(CURDIR)/bin/realflops-worker
 
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 PROGRAM := bin/realflops
+WORKER  := bin/realflops-worker
+SHIM    := bin/realflops-emulated.so
 LOGS    := build/test
 ASM     := kernels/cpu/_asm
+
+# gorgonia.org/cu includes cuda.h and links -lcuda: both are ours, and open the driver's at the first call.
+DRIVER     := kernels/cuda/driver
+LIBCUDA    := build/cuda/libcuda.a
+SHIM_SRC   := kernels/cuda/emulator/shim
+WORKER_ENV := CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CURDIR)/$(DRIVER)/include" CGO_LDFLAGS="-L$(CURDIR)/build/cuda -ldl"
+TAGGED     := ./kernels/cuda/driver/... ./cmd/realflops-worker/...
 
 # Each pass leaves its events in $(LOGS), where `tally` counts them.
 GOTEST = $(GOTESTSUM) --format pkgname --hide-summary skipped --jsonfile $(LOGS)/$@.json -- -timeout 30m
@@ -30,8 +43,8 @@ END_TO_END  := ./cmd/... ./deploy/...
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build test generate format lint tools bench-peers clean \
-	packages start check-generated vet unit conformance end-to-end race arm64 tally
+.PHONY: help run build program worker test generate format lint tools kernels bench-peers clean \
+	packages start check-generated check-kernels vet unit conformance worker-test end-to-end race arm64 tally
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,14 +52,38 @@ help: ## list the targets
 run: build ## build the program and run its main job: measure, calibrate, estimate, keep
 	./$(PROGRAM) run --suite quick
 
-build: ## build bin/realflops, static
+build: program ## build both programs; without a C compiler the first alone
+	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory worker; \
+	else echo "gcc is missing: bin/realflops-worker, which measures GPUs, is not built (apt-get install gcc libc6-dev, then make worker)"; fi
+
+program: ## build bin/realflops, static
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o $(PROGRAM) ./cmd/realflops
 
-# In this order, so that what is quick to fail fails first.
-test: start packages check-generated vet unit conformance end-to-end lint race arm64 tally ## install what tests need, then every check there is
+worker: $(LIBCUDA) $(SHIM) ## build bin/realflops-worker, which measures GPUs (gcc alone, no CUDA toolkit)
+	$(WORKER_ENV) go build -tags worker -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)" -o $(WORKER) ./cmd/realflops-worker
 
-generate: ## regenerate the assembly of kernels/cpu (the generator is kernels/cpu/_asm)
+build/cuda/%.o: $(DRIVER)/stub/%.c $(DRIVER)/include/cuda.h $(DRIVER)/include/open.h
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -I$(DRIVER)/include -c $< -o $@
+
+$(LIBCUDA): build/cuda/open.o build/cuda/functions.o
+	rm -f $@ && ar rcs $@ $^
+
+# What a worker opens in place of the driver's libraries under --emulate.
+$(SHIM): $(wildcard $(SHIM_SRC)/*.c $(SHIM_SRC)/*.h)
+	@mkdir -p $(@D)
+	gcc -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -Wl,-z,defs -o $@ $(SHIM_SRC)/*.c -lpthread
+
+# In this order, so that what is quick to fail fails first.
+test: start packages check-generated check-kernels vet unit conformance worker-test end-to-end lint race arm64 tally ## install what tests need, then every check there is
+
+generate: ## regenerate the assembly of kernels/cpu and the driver's header (generators: kernels/cpu/_asm, kernels/cuda/driver/gen)
 	go generate ./kernels/...
+
+kernels: $(NVRTC)/installed ## compile the GPU kernels for every architecture and hold them to their claims (no GPU, no toolkit)
+	PYTHONDONTWRITEBYTECODE=1 $(NVRTC)/bin/python kernels/cuda/_build/build.py compile kernels/cuda/compiled
+	PYTHONDONTWRITEBYTECODE=1 $(NVRTC)/bin/python kernels/cuda/_build/build.py assemble kernels/cuda/compiled
+	PYTHONDONTWRITEBYTECODE=1 $(NVRTC)/bin/python kernels/cuda/_build/build.py table kernels/cuda/compiled docs/gpu-kernels.md
 
 format: $(GOLANGCI_LINT) ## rewrite the Go files in gofumpt's style
 	$(GOLANGCI_LINT) fmt
@@ -65,11 +102,14 @@ clean: ## remove what was built (the tools stay; rm -r .tools removes them)
 start:
 	@rm -rf $(LOGS) && mkdir -p $(LOGS) && date +%s >$(LOGS)/started
 
-packages: # gcc and libc for -race, qemu for arm64, systemd-analyze for deploy/
-	sh scripts/packages.sh gcc libc6-dev qemu-user-static jq util-linux systemd
+packages: # gcc and libc for -race and the worker, qemu for arm64, python3 for the GPU kernels' compiler, systemd-analyze for deploy/
+	sh scripts/packages.sh gcc libc6-dev binutils qemu-user-static python3-venv jq util-linux systemd
 
 check-generated: ## fail where the committed assembly is not what its generator makes
 	sh scripts/check-generated.sh
+
+check-kernels: $(NVRTC)/installed ## fail where the committed GPU kernels are not what their sources give
+	sh scripts/check-kernels.sh $(NVRTC)/bin/python
 
 vet: ## go vet for amd64 and arm64, and the generator
 	GOARCH=amd64 go vet ./...
@@ -86,7 +126,12 @@ unit: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## tests of the packages without the ker
 conformance: $(GOTESTSUM) | $(LOGS) ## every implementation of every kernel against its reference
 	$(GOTEST) $(CONFORMANCE)
 
-end-to-end: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## the program as a whole, and what deploy/ runs
+worker-test: $(GOTESTSUM) $(GOLANGCI_LINT) $(LIBCUDA) | $(LOGS) ## vet, lint and test what is built with the tag worker
+	$(WORKER_ENV) go vet -tags worker $(TAGGED)
+	$(WORKER_ENV) $(GOLANGCI_LINT) run --build-tags worker $(TAGGED)
+	$(WORKER_ENV) $(GOTEST) -tags worker $(TAGGED)
+
+end-to-end: $(GOTESTSUM) $(INFLUXD) worker | $(LOGS) ## the program as a whole, and what deploy/ runs
 	$(GOTEST) $(END_TO_END)
 
 race: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## the short tests under the race detector
@@ -105,6 +150,10 @@ $(GOLANGCI_LINT):
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 $(GOTESTSUM):
 	GOBIN=$(@D) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+$(NVRTC)/installed: kernels/cuda/_build/requirements.txt # a virtual environment of 400 MB: NVIDIA's compiler library and disassembler
+	python3 -m venv $(@D)
+	$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<
+	touch $@
 $(INFLUXD): # its go.mod lacks sums of modules it needs, hence -mod=mod
 	GOFLAGS=-mod=mod GOBIN=$(@D) go install github.com/influxdata/influxdb/cmd/influxd@$(INFLUXD_VERSION)
 	mkdir -p $(TOOLS)/bin && ln -sf ../$(notdir $(@D))/influxd $(TOOLS)/bin/influxd

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,12 +30,39 @@ type Request struct {
 	Store     *store.Store    // nil: keep nothing
 	Observe   func(Event)     // told before and after each case; after it, the result is on disk
 	Now       func() time.Time
+
+	// Together measures a case that several devices run at once; nil where there is none.
+	Together func(context.Context, bench.Case) ([]bench.Result, error)
+	// Review holds the results of the devices against each other at the end; nil is no review.
+	Review func([]bench.Result) []bench.Warning
 }
 
-// Runner measures cases and the fixed costs beside them on the host's CPU.
+// Runner measures cases and the fixed costs beside them on a device.
 type Runner interface {
 	bench.Runner
 	Overheads(ctx context.Context) ([]bench.Overhead, error)
+}
+
+// Router is the Runner of several devices: each case goes to that of its Device ("" is the
+// CPU).
+type Router map[string]Runner
+
+// Run implements [bench.Runner].
+func (r Router) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
+	return r[c.Device].Run(ctx, c)
+}
+
+// Overheads are those of all devices, in the order of their ids.
+func (r Router) Overheads(ctx context.Context) ([]bench.Overhead, error) {
+	all := []bench.Overhead{}
+	for _, id := range slices.Sorted(maps.Keys(r)) {
+		some, err := r[id].Overheads(ctx)
+		all = append(all, some...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // Event tells how far a run is. DoneS and LeftS are seconds by the plan.
@@ -64,16 +93,18 @@ func Measure(ctx context.Context, req Request) (doc Document, keptErr, err error
 		left := bench.PlanSeconds(req.Cases[i:])
 		event := Event{Index: i, Total: len(req.Cases), Case: c, DoneS: total - left, LeftS: left}
 		req.Observe(event)
-		result, runErr := req.Runner.Run(ctx, c)
-		if runErr != nil && result.N == 0 {
-			err = runErr // interrupted before the first sample: there is nothing to keep
-			break
-		}
-		doc.Results = append(doc.Results, result)
-		keep.result(ctx, doc.Run, result)
+		results, runErr := req.run(ctx, c)
 		left = bench.PlanSeconds(req.Cases[i+1:])
-		event.Result, event.DoneS, event.LeftS = &result, total-left, left
-		req.Observe(event)
+		event.DoneS, event.LeftS = total-left, left
+		for _, result := range results {
+			if runErr != nil && result.N == 0 {
+				continue // interrupted before the first sample: there is nothing to keep
+			}
+			doc.Results = append(doc.Results, result)
+			keep.result(ctx, doc.Run, result)
+			event.Result = &result
+			req.Observe(event)
+		}
 		if err = runErr; err != nil {
 			break
 		}
@@ -83,6 +114,9 @@ func Measure(ctx context.Context, req Request) (doc Document, keptErr, err error
 		if doc.Overheads == nil {
 			doc.Overheads = []bench.Overhead{}
 		}
+	}
+	if req.Review != nil {
+		doc.Run.Warnings = append(doc.Run.Warnings, req.Review(doc.Results)...)
 	}
 	finished := req.Now().UTC()
 	doc.Run.Finished = &finished
@@ -97,6 +131,15 @@ func Measure(ctx context.Context, req Request) (doc Document, keptErr, err error
 	}
 	keep.finish(ctx, doc)
 	return doc, errors.Join(keep.err, keep.odd), err
+}
+
+// run measures a case on its device, or on several at once.
+func (req Request) run(ctx context.Context, c bench.Case) ([]bench.Result, error) {
+	if len(c.Together) > 0 {
+		return req.Together(ctx, c)
+	}
+	result, err := req.Runner.Run(ctx, c)
+	return []bench.Result{result}, err
 }
 
 // status of a run: complete as soon as one result is ok.

@@ -9,13 +9,17 @@ import (
 // Case is one line of a plan: what to measure and for how long.
 type Case struct {
 	kernels.Spec
-	Threads int
+	Device  string // id; "" is the host's CPU
+	Threads int    // on the CPU; 0 on another device
 	Engine  string // "" for the best that the machine can run
 	Data    Data
 	Seed    uint64  // of the data
 	Level   string  // level of the memory hierarchy that the working set is made for
 	MinS    float64 // seconds measured at least
 	MaxS    float64 // seconds measured at most; measuring stops between the two once the interval is narrow
+
+	// Together names the devices that run the case at the same time; empty where Device runs it alone.
+	Together []string
 }
 
 // Runner measures cases on one device.

@@ -20,9 +20,9 @@ type Result struct {
 	Precision   kernels.Precision `json:"precision"`
 	Engine      string            `json:"engine"`
 	Shape       kernels.Shape     `json:"shape"`
-	Threads     int               `json:"threads"`
+	Threads     int               `json:"threads,omitempty"` // of the CPU; 0 for other devices
 	Data        Data              `json:"data"`
-	Level       string            `json:"level"` // where the working set lies: register, l1, l2, l3, memory
+	Level       string            `json:"level"` // where the working set lies: register, l1, l2, l3, memory, bus (between host and device)
 
 	FlopPerS      *float64 `json:"flop_per_s"` // median of the sustained samples
 	FlopPerSLo    *float64 `json:"flop_per_s_lo"`
@@ -47,11 +47,16 @@ type Result struct {
 	TemperatureC  *float64 `json:"temperature_c"`
 	ThrottleShare *float64 `json:"throttle_share"`
 
+	// Where several devices ran the case at the same time.
+	Together int      `json:"together,omitempty"` // how many
+	OfAlone  *float64 `json:"of_alone,omitempty"` // the rate over that of this device alone in this run
+
 	N        int      `json:"n"`         // samples in the interval
 	Seconds  float64  `json:"seconds"`   // time measured, without set-up and warm-up
 	PlateauS *float64 `json:"plateau_s"` // time until the rate was steady
 	Checksum string   `json:"checksum"`  // of the output, compared with the first pass of this data
 
+	Note     string    `json:"note,omitempty"` // convention of the engine: layouts, output, algorithm, instruction
 	Bound    Bound     `json:"bound"`
 	Status   Status    `json:"status"`
 	Error    string    `json:"error,omitempty"` // why Status is failed
@@ -102,10 +107,10 @@ type Warning struct {
 
 // Overhead is a fixed cost beside the work itself, in seconds.
 type Overhead struct {
-	Name    string  `json:"name"` // dispatch (an empty call of the thread pool), timer
+	Name    string  `json:"name"` // dispatch (an empty call of the thread pool, an empty launch), timer
 	Device  string  `json:"device"`
-	Threads int     `json:"threads"`
-	Seconds float64 `json:"seconds"` // median
+	Threads int     `json:"threads,omitempty"` // of the CPU; 0 for other devices
+	Seconds float64 `json:"seconds"`           // median
 	Lo      float64 `json:"seconds_lo"`
 	Hi      float64 `json:"seconds_hi"`
 }

@@ -9,7 +9,7 @@ type Suite struct {
 	Name      string
 	Purpose   string // one line
 	MemoryCap int64  // bytes: most that a working set meant for memory takes
-	Rows      []Row
+	Rows      []Row  // of a CPU
 }
 
 // Row is one line of a suite: a kernel at some precisions, at shapes (fma, gemm) or at
@@ -44,6 +44,7 @@ const (
 	LevelL2       = "l2"
 	LevelL3       = "l3"
 	LevelMemory   = "memory"
+	LevelBus      = "bus" // between the host and a device: the copies alone
 )
 
 var (

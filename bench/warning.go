@@ -4,17 +4,28 @@ import "fmt"
 
 // The warning codes of measurements and runs. docs/warnings.md explains each; a test holds the two together.
 const (
-	FewSamples    = "few_samples"
-	Noisy         = "noisy"
-	NotPlateaued  = "not_plateaued"
-	Uneven        = "uneven"
-	Preempted     = "preempted"
-	ClockUnknown  = "clock_unknown"
-	CacheResident = "cache_resident"
-	ShapeSkipped  = "shape_skipped"
-	WrongResult   = "wrong_result"
-	Interrupted   = "interrupted"
-	NoProfile     = "no_profile" // of a run
+	FewSamples      = "few_samples"
+	Noisy           = "noisy"
+	NotPlateaued    = "not_plateaued"
+	Uneven          = "uneven"
+	Preempted       = "preempted"
+	ClockUnknown    = "clock_unknown"
+	CacheResident   = "cache_resident"
+	ShapeSkipped    = "shape_skipped"
+	WrongResult     = "wrong_result"
+	Interrupted     = "interrupted"
+	Throttled       = "throttled"
+	ShapeReduced    = "shape_reduced"
+	Lost            = "lost"
+	TimedOut        = "timed_out"
+	Quarantined     = "quarantined"
+	Busy            = "busy"
+	JIT             = "jit"
+	HeldUp          = "held_up"
+	Emulated        = "emulated"
+	SlowerThanPeers = "slower_than_peers"
+	Unsupported     = "unsupported"
+	NoProfile       = "no_profile" // of a run
 )
 
 // WarningCode is one row of the table of warnings.
@@ -34,6 +45,17 @@ var warningCodes = []WarningCode{
 	{ShapeSkipped, "shapes were not run because they need more memory than this process may use, or one pass would take too long"},
 	{WrongResult, "the device computed something wrong: it is faulty, and the result has no figures"},
 	{Interrupted, "measuring was interrupted; the figure is of the samples made until then"},
+	{Throttled, "in some of the samples the device's power, thermal or other protection held its clock down"},
+	{ShapeReduced, "the shape did not fit into the device's memory: a smaller one, made by halving its largest dimension, was measured"},
+	{Lost, "the device, its driver or the worker process failed: measured by a new worker, or, where the result failed, not at all"},
+	{TimedOut, "the device or its driver did not answer in time: measured by a new worker, or, where the result failed, not at all"},
+	{Quarantined, "a worker on this device could not be ended even by SIGKILL: nothing more is measured on it until the next boot"},
+	{Busy, "the device is in use by others, cut into parts, or closed to other processes"},
+	{JIT, "the kernels were not compiled for this device beforehand: its driver compiled them"},
+	{HeldUp, "sampling took ten times as long by this machine's clock as the device says it worked, and was ended"},
+	{Emulated, "the device is emulated: the figures are those of a cost model, nothing was measured"},
+	{SlowerThanPeers, "the figure lies more than 10% below the median of the run's other devices of the same model"},
+	{Unsupported, "the device is of an architecture that this version, or its driver, has no kernels for"},
 	{NoProfile, "no result of the run could be used for calibration"},
 }
 

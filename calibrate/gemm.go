@@ -10,7 +10,8 @@ import (
 
 // GEMMRate is the rate in FLOP/s of a product of an m x k and a k x n matrix at p.
 //
-// The model is separable: f(s)·g(r), where s is the smallest of m, n and k and r the
+// Where a grid of shapes was measured, as on a GPU, it is interpolated over that. Elsewhere the
+// model is separable: f(s)·g(r), where s is the smallest of m, n and k and r the
 // geometric mean of the other two. Which of the three is smallest makes no difference: the dimensions are
 // symmetric. f is the curve of the skinny family m x N x N (N = 4096 in the suites) over
 // m, made nondecreasing, its upper end being the largest square; g is what the other squares reach
@@ -19,7 +20,7 @@ import (
 // shape of neither family is answered with its own figure. Where a family is missing, the note
 // says what stood in for it.
 func (d *Device) GEMMRate(p kernels.Precision, threads, m, n, k int) (Lookup, error) {
-	if err := checkThreads(threads); err != nil {
+	if err := d.checkThreads(threads); err != nil {
 		return Lookup{}, err
 	}
 	if m < 1 || n < 1 || k < 1 {
@@ -33,6 +34,9 @@ func (d *Device) GEMMRate(p kernels.Precision, threads, m, n, k int) (Lookup, er
 	shape := kernels.Shape{M: m, N: n, K: k}
 	s, r := smallest(shape)
 	l.Engine = nearestShape(c.Points, s, r).Engine
+	if g, ok := newGrid(c.Points); ok {
+		return g.lookup(l, c.Points, shape), nil
+	}
 	model := newSurface(c.Points)
 	if !model.has(shape) {
 		for _, point := range c.Points {

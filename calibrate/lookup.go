@@ -70,8 +70,12 @@ func nearer(a, b, t int) bool {
 	return a < b
 }
 
-func checkThreads(threads int) error {
-	if threads < 1 {
+// checkThreads: a CPU is measured with 1 thread or more, a GPU has no such count, which is 0.
+func (d *Device) checkThreads(threads int) error {
+	switch {
+	case d.Kind == "gpu" && threads != 0:
+		return fmt.Errorf("threads %d: a GPU is not measured by threads", threads)
+	case d.Kind != "gpu" && threads < 1:
 		return fmt.Errorf("threads %d: want at least 1", threads)
 	}
 	return nil
@@ -88,7 +92,7 @@ func checkSize(what string, v float64) error {
 // are widened, such as fp16/fp32, has the limit of its accumulator's, and the note says so.
 // The error names the precisions that there are.
 func (d *Device) Limit(p kernels.Precision, threads int) (Lookup, error) {
-	if err := checkThreads(threads); err != nil {
+	if err := d.checkThreads(threads); err != nil {
 		return Lookup{}, err
 	}
 	var l Lookup
@@ -110,7 +114,7 @@ func (d *Device) Limit(p kernels.Precision, threads int) (Lookup, error) {
 // ElementwiseRate is the rate of an activation k in elements/s on so many elements,
 // interpolated over their number. The error names what was not measured.
 func (d *Device) ElementwiseRate(k kernels.Kernel, p kernels.Precision, threads int, elements float64) (Lookup, error) {
-	if err := cmp.Or(checkThreads(threads), checkSize("elements", elements)); err != nil {
+	if err := cmp.Or(d.checkThreads(threads), checkSize("elements", elements)); err != nil {
 		return Lookup{}, err
 	}
 	return lookupCurve(d.Elementwise, k, p, threads, elements, "elements", func(p Point) float64 { return float64(p.N) })
@@ -120,7 +124,7 @@ func (d *Device) ElementwiseRate(k kernels.Kernel, p kernels.Precision, threads 
 // streamed, reads and writes together: triad's where it was measured, otherwise copy's, which the note
 // says. Both are measured at fp64 and count each byte once.
 func (d *Device) BandwidthRate(threads int, workingSetBytes float64) (Lookup, error) {
-	if err := cmp.Or(checkThreads(threads), checkSize("working set", workingSetBytes)); err != nil {
+	if err := cmp.Or(d.checkThreads(threads), checkSize("working set", workingSetBytes)); err != nil {
 		return Lookup{}, err
 	}
 	bytes := func(p Point) float64 { return p.Bytes }

@@ -114,13 +114,13 @@ func (b *builder) add(r bench.Result) {
 		return
 	}
 	f, ok := figureFor(r, d.Class)
-	if !ok {
+	if !ok || r.Together > 1 { // beside other devices is not what the device can do
 		return
 	}
 	b.used = true
 	b.results++
 	for _, w := range r.Warnings {
-		b.doubts[w.Code] = append(b.doubts[w.Code], fmt.Sprintf("%s on %d threads: %s", r.Spec(), r.Threads, w.Text))
+		b.doubts[w.Code] = append(b.doubts[w.Code], fmt.Sprintf("%s%s: %s", r.Spec(), onThreads(r.Threads), w.Text))
 	}
 	key := curveKey{r.Kernel, r.Precision, r.Threads}
 	if b.best[key] == nil {
@@ -129,6 +129,13 @@ func (b *builder) add(r bench.Result) {
 	if old, ok := b.best[key][r.Shape]; !ok || f.Value > old.figure.Value {
 		b.best[key][r.Shape] = measured{f, r.Engine, r.Level}
 	}
+}
+
+func onThreads(threads int) string {
+	if threads == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" on %d threads", threads)
 }
 
 // build sorts what was collected into the device's lists.

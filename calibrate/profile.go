@@ -51,7 +51,7 @@ type Device struct {
 // Limit is the register-only multiply-add rate, FLOP/s.
 type Limit struct {
 	Precision kernels.Precision `json:"precision"`
-	Threads   int               `json:"threads"`
+	Threads   int               `json:"threads,omitempty"` // of a CPU
 	Engine    string            `json:"engine"`
 	FlopPerS  Figure            `json:"flop_per_s"`
 }
@@ -59,7 +59,7 @@ type Limit struct {
 // GEMMCurve is the measured GEMM rate over shapes at one precision and thread count.
 type GEMMCurve struct {
 	Precision kernels.Precision `json:"precision"`
-	Threads   int               `json:"threads"`
+	Threads   int               `json:"threads,omitempty"` // of a CPU
 	Points    []GEMMPoint       `json:"points"`
 }
 
@@ -74,7 +74,7 @@ type GEMMPoint struct {
 type Curve struct {
 	Kernel    kernels.Kernel    `json:"kernel"`
 	Precision kernels.Precision `json:"precision"`
-	Threads   int               `json:"threads"`
+	Threads   int               `json:"threads,omitempty"` // of a CPU
 	Points    []Point           `json:"points"`
 }
 
@@ -91,6 +91,6 @@ type Point struct {
 // Overhead is a fixed cost in seconds: dispatch (an empty call of the thread pool), timer.
 type Overhead struct {
 	Name    string `json:"name"`
-	Threads int    `json:"threads"`
+	Threads int    `json:"threads,omitempty"` // of a CPU
 	Seconds Figure `json:"seconds"`
 }

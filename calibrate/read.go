@@ -63,22 +63,22 @@ func (p *Profile) Check() error {
 
 func (d *Device) check() error {
 	for _, l := range d.Limits {
-		if err := named("limit", l.Precision, l.Threads, l.FlopPerS.check()); err != nil {
+		if err := d.named("limit", l.Precision, l.Threads, l.FlopPerS.check()); err != nil {
 			return err
 		}
 	}
 	for _, c := range d.GEMM {
-		if err := named("gemm", c.Precision, c.Threads, c.check()); err != nil {
+		if err := d.named("gemm", c.Precision, c.Threads, c.check()); err != nil {
 			return err
 		}
 	}
 	for _, c := range d.Elementwise {
-		if err := named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
+		if err := d.named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
 			return err
 		}
 	}
 	for _, c := range d.Bandwidth {
-		if err := named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
+		if err := d.named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
 			return err
 		}
 	}
@@ -91,9 +91,9 @@ func (d *Device) check() error {
 }
 
 // named says which list err is of, and refuses a thread count below 1.
-func named(what string, p kernels.Precision, threads int, err error) error {
+func (d *Device) named(what string, p kernels.Precision, threads int, err error) error {
 	if err == nil {
-		err = checkThreads(threads)
+		err = d.checkThreads(threads)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", what, p, err)

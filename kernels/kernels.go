@@ -18,8 +18,18 @@ const (
 	GEMM    Kernel = "gemm"    // C = A·B, row-major
 	ReLU    Kernel = "relu"    // y = max(x, 0)
 	Sigmoid Kernel = "sigmoid" // y = 1 / (1 + exp(-x))
+	Tanh    Kernel = "tanh"    // y = tanh(x)
+	GELU    Kernel = "gelu"    // y = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))
+	SiLU    Kernel = "silu"    // y = x / (1 + exp(-x))
 	Triad   Kernel = "triad"   // a = b + s·c
 	Copy    Kernel = "copy"    // a = b
+	Read    Kernel = "read"    // a is read, and summed
+
+	ReLUBackward    Kernel = "relu-backward"    // dx = dy where x > 0, else 0
+	SigmoidBackward Kernel = "sigmoid-backward" // dx = dy·y·(1 - y)
+
+	HostToDevice Kernel = "h2d" // a on the host is copied to the device
+	DeviceToHost Kernel = "d2h" // a on the device is copied to the host
 )
 
 // Precision names how operands are stored and, after a slash, how they are
@@ -31,11 +41,18 @@ type Precision string
 const (
 	FP64 Precision = "fp64"
 	FP32 Precision = "fp32"
+	TF32 Precision = "tf32" // fp32 in memory, of which a tensor core takes the upper 19 bits
+	BF16 Precision = "bf16"
 	FP16 Precision = "fp16"
+	INT8 Precision = "int8"
 
-	FP64FP64 Precision = "fp64/fp64"
-	FP32FP32 Precision = "fp32/fp32"
-	FP16FP32 Precision = "fp16/fp32"
+	FP64FP64  Precision = "fp64/fp64"
+	FP32FP32  Precision = "fp32/fp32"
+	TF32FP32  Precision = "tf32/fp32"
+	BF16FP32  Precision = "bf16/fp32"
+	FP16FP32  Precision = "fp16/fp32"
+	FP16FP16  Precision = "fp16/fp16"
+	INT8INT32 Precision = "int8/int32"
 )
 
 // Storage is the part of p that says how operands lie in memory: fp16 for fp16/fp32.
@@ -49,10 +66,12 @@ func (p Precision) Bytes() int {
 	switch p.Storage() {
 	case FP64:
 		return 8
-	case FP32:
+	case FP32, TF32:
 		return 4
-	case FP16:
+	case FP16, BF16:
 		return 2
+	case INT8:
+		return 1
 	}
 	return 0
 }
@@ -73,35 +92,62 @@ type Definition struct {
 	Kernel     Kernel
 	Class      Class
 	Computes   string      // one line, as in a table of kernels
-	Precisions []Precision // the first is the default
+	Precisions []Precision // of all devices together; the first is the default
 
 	// Of the classes Elementwise and Bandwidth, for one element of the shape:
 	FLOPPerElement float64 // counting convention: Convention
-	Reads, Writes  int     // operands that must cross memory, each counted once
+	Reads, Writes  int     // operands that must cross memory (or the bus), each counted once
 
 	Convention string // how FLOP and bytes are counted
 }
 
+var activations = []Precision{FP32, FP16, BF16}
+
 var definitions = []Definition{
 	{
 		Kernel: FMA, Class: Register, Computes: "x = x·a + b in registers",
-		Precisions: []Precision{FP32FP32, FP64FP64},
+		Precisions: []Precision{FP32FP32, FP64FP64, TF32FP32, BF16FP32, FP16FP32, FP16FP16, INT8INT32},
 		Convention: "2 FLOP a multiply-add; no memory traffic",
 	},
 	{
 		Kernel: GEMM, Class: Matrix, Computes: "C = A·B, dense, row-major",
-		Precisions: []Precision{FP32FP32, FP16FP32},
+		Precisions: []Precision{FP32FP32, FP16FP32, TF32FP32, BF16FP32, FP16FP16, INT8INT32},
 		Convention: "2·m·n·k FLOP; bytes: A, B and C once",
 	},
 	{
 		Kernel: ReLU, Class: Elementwise, Computes: "y = max(x, 0)",
-		Precisions: []Precision{FP32, FP16}, FLOPPerElement: 1, Reads: 1, Writes: 1,
+		Precisions: activations, FLOPPerElement: 1, Reads: 1, Writes: 1,
 		Convention: "1 FLOP an element (max); bytes: x read and y written once",
 	},
 	{
 		Kernel: Sigmoid, Class: Elementwise, Computes: "y = 1/(1+exp(-x))",
-		Precisions: []Precision{FP32, FP16}, FLOPPerElement: 4, Reads: 1, Writes: 1,
+		Precisions: activations, FLOPPerElement: 4, Reads: 1, Writes: 1,
 		Convention: "4 FLOP an element (negate, exp, add, divide), whatever the polynomial takes; bytes: x read and y written once",
+	},
+	{
+		Kernel: Tanh, Class: Elementwise, Computes: "y = tanh(x)",
+		Precisions: activations, FLOPPerElement: 5, Reads: 1, Writes: 1,
+		Convention: "5 FLOP an element ((1-e)/(1+e), e = exp(-2x)); bytes: x read and y written once",
+	},
+	{
+		Kernel: GELU, Class: Elementwise, Computes: "y = x/2·(1+tanh(√(2/π)·(x+0.044715·x³)))",
+		Precisions: activations, FLOPPerElement: 13, Reads: 1, Writes: 1,
+		Convention: "13 FLOP an element (the cubic 5, tanh 5, three to combine); bytes: x read and y written once",
+	},
+	{
+		Kernel: SiLU, Class: Elementwise, Computes: "y = x/(1+exp(-x))",
+		Precisions: activations, FLOPPerElement: 4, Reads: 1, Writes: 1,
+		Convention: "4 FLOP an element (negate, exp, add, divide); bytes: x read and y written once",
+	},
+	{
+		Kernel: ReLUBackward, Class: Elementwise, Computes: "dx = dy where x > 0, else 0",
+		Precisions: activations, FLOPPerElement: 1, Reads: 2, Writes: 1,
+		Convention: "1 FLOP an element (select); bytes: dy and x read and dx written once",
+	},
+	{
+		Kernel: SigmoidBackward, Class: Elementwise, Computes: "dx = dy·y·(1-y)",
+		Precisions: activations, FLOPPerElement: 3, Reads: 2, Writes: 1,
+		Convention: "3 FLOP an element; bytes: dy and y read and dx written once",
 	},
 	{
 		Kernel: Triad, Class: Bandwidth, Computes: "a = b + s·c",
@@ -112,6 +158,21 @@ var definitions = []Definition{
 		Kernel: Copy, Class: Bandwidth, Computes: "a = b",
 		Precisions: []Precision{FP64}, FLOPPerElement: 0, Reads: 1, Writes: 1,
 		Convention: "STREAM's count: 16 bytes an element, write-allocate traffic left out",
+	},
+	{
+		Kernel: Read, Class: Bandwidth, Computes: "sum of a",
+		Precisions: []Precision{FP64}, FLOPPerElement: 0, Reads: 1, Writes: 0,
+		Convention: "8 bytes an element, read once",
+	},
+	{
+		Kernel: HostToDevice, Class: Bandwidth, Computes: "copy from pinned host memory to the device",
+		Precisions: []Precision{FP64}, FLOPPerElement: 0, Reads: 1, Writes: 0,
+		Convention: "8 bytes an element, once over the bus",
+	},
+	{
+		Kernel: DeviceToHost, Class: Bandwidth, Computes: "copy from the device to pinned host memory",
+		Precisions: []Precision{FP64}, FLOPPerElement: 0, Reads: 1, Writes: 0,
+		Convention: "8 bytes an element, once over the bus",
 	},
 }
 

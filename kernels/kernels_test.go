@@ -38,8 +38,8 @@ func TestFLOPAndBytesFollowTheConventions(t *testing.T) {
 }
 
 func TestEveryDefinitionIsCompleteAndFoundByName(t *testing.T) {
-	if len(All()) != 6 {
-		t.Errorf("%d kernels, want 6", len(All()))
+	if len(All()) != 14 {
+		t.Errorf("%d kernels, want 14", len(All()))
 	}
 	for _, d := range All() {
 		found, err := Lookup(string(d.Kernel))
@@ -71,7 +71,9 @@ func TestPrecisionsHaveTheirStorage(t *testing.T) {
 		bytes   int
 	}{
 		FP64: {FP64, 8}, FP32: {FP32, 4}, FP16: {FP16, 2},
-		FP64FP64: {FP64, 8}, FP32FP32: {FP32, 4}, FP16FP32: {FP16, 2},
+		TF32: {TF32, 4}, BF16: {BF16, 2}, INT8: {INT8, 1},
+		FP64FP64: {FP64, 8}, FP32FP32: {FP32, 4}, FP16FP32: {FP16, 2}, FP16FP16: {FP16, 2},
+		TF32FP32: {TF32, 4}, BF16FP32: {BF16, 2}, INT8INT32: {INT8, 1},
 		"fp12": {"fp12", 0}, "": {"", 0},
 	} {
 		if p.Storage() != want.storage || p.Bytes() != want.bytes {

@@ -3,6 +3,11 @@
 // nothing and needs no privilege; what it cannot read is unknown (nil, null in JSON), not an error.
 package detect
 
+import (
+	"fmt"
+	"strings"
+)
+
 // Host is the inventory of one machine: what `realflops detect --json` prints and what
 // every run carries. Sizes are bytes, clocks Hz.
 type Host struct {
@@ -88,11 +93,35 @@ type Cache struct {
 	LineBytes int    `json:"line_bytes"`
 }
 
-// GPU is a graphics device seen on the PCI bus.
+// GPU is a graphics device: what the PCI bus shows of it, and what its driver adds where a
+// worker asked it.
 type GPU struct {
 	PCI    string `json:"pci"`    // 0000:3b:00.0
 	Vendor string `json:"vendor"` // 10de
-	Device string `json:"device"` // 20b5
+	Device string `json:"device"` // 20b5; "" if the bus does not show it
 	NUMA   *int   `json:"numa"`
 	Driver string `json:"driver"` // "nvidia 535.104.05", or "no driver"
+
+	Runtime      string   `json:"runtime,omitempty"`      // interface and version: "cuda 12.4"
+	Architecture string   `json:"architecture,omitempty"` // compute capability: "9.0"
+	Units        *int     `json:"units,omitempty"`        // multiprocessors
+	MemoryBytes  *int64   `json:"memory_bytes,omitempty"`
+	CacheBytes   *int64   `json:"cache_bytes,omitempty"` // last level
+	MaxHz        *float64 `json:"max_hz,omitempty"`
+	PowerLimitW  *float64 `json:"power_limit_w,omitempty"`
+	Partitioned  *bool    `json:"partitioned,omitempty"` // a part of a device, or one that is cut into parts
+}
+
+// AddGPU adds what the driver says of a GPU to the one at that place on the bus, or as a new
+// device where the bus shows none there (a container, WSL, an emulated one).
+func (h *Host) AddGPU(id, model, bus string, g GPU) {
+	for i := range h.Devices {
+		if d := &h.Devices[i]; d.GPU != nil && (d.ID == id || strings.EqualFold(d.GPU.PCI, bus)) {
+			g.PCI, g.Vendor, g.Device, g.NUMA, g.Driver = d.GPU.PCI, d.GPU.Vendor, d.GPU.Device, d.GPU.NUMA, d.GPU.Driver
+			*d = Device{ID: id, Kind: "gpu", Model: model, GPU: &g}
+			return
+		}
+	}
+	g.PCI, g.Vendor, g.Driver = strings.ToLower(bus), fmt.Sprintf("%04x", nvidiaVendor), "unknown"
+	h.Devices = append(h.Devices, Device{ID: id, Kind: "gpu", Model: model, GPU: &g})
 }

@@ -80,7 +80,9 @@ func (p *Points) Result(r bench.Result) (string, error) {
 	}
 	tags := map[string]string{}
 	for _, name := range resultTags {
-		tags[name] = fmt.Sprint(fields[name])
+		if value, there := fields[name]; there { // devices other than a CPU have no threads
+			tags[name] = fmt.Sprint(value)
+		}
 		delete(fields, name)
 	}
 	delete(fields, "time")
@@ -104,10 +106,14 @@ func (p *Points) Run(s RunStatus) (string, error) {
 func (p *Points) Profile(profile calibrate.Profile) (lines []string, err error) {
 	for _, d := range profile.Devices {
 		add := func(k kernels.Kernel, precision kernels.Precision, engine, shape string, threads int, unit string, f calibrate.Figure) {
-			line, lineErr := p.line(ProfileMeasurement, map[string]string{
+			tags := map[string]string{
 				"device": d.ID, "device_model": d.Model, "kernel": string(k), "precision": string(precision),
-				"engine": engine, "shape": shape, "threads": strconv.Itoa(threads),
-			}, map[string]any{"value": f.Value, "lo": f.Lo, "hi": f.Hi, "unit": unit}, profile.Created)
+				"engine": engine, "shape": shape,
+			}
+			if threads > 0 { // those of the CPU
+				tags["threads"] = strconv.Itoa(threads)
+			}
+			line, lineErr := p.line(ProfileMeasurement, tags, map[string]any{"value": f.Value, "lo": f.Lo, "hi": f.Hi, "unit": unit}, profile.Created)
 			if lineErr != nil {
 				err = errors.Join(err, fmt.Errorf("calibrated %s %s %s cannot be a point: %w", k, precision, shape, lineErr))
 			}

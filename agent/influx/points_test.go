@@ -74,6 +74,31 @@ func TestResultPoint(t *testing.T) {
 	}
 }
 
+// TestPointOfADeviceWithoutThreads: a GPU's result and profile have no such tag; what it did
+// beside others, and its engine's convention, are fields.
+func TestPointOfADeviceWithoutThreads(t *testing.T) {
+	r := fullResult(7)
+	r.Device, r.Threads, r.Together, r.Note = "GPU-1", 0, 8, "row-major"
+	r.OfAlone = ptr(0.97)
+	points := influx.NewPoints(host, "run-1", "1.0")
+	line, err := points.Result(r)
+	must(t, err)
+	p := parse(t, line)
+	if v, found := p.tags["threads"]; found {
+		t.Errorf("the tag threads is there as %q", v)
+	}
+	if p.tags["device"] != "GPU-1" || p.fields["together"] != 8.0 || p.fields["of_alone"] != 0.97 || p.fields["note"] != "row-major" {
+		t.Errorf("%+v", p)
+	}
+	profile := fullProfile()
+	profile.Devices[0].Limits[0].Threads = 0
+	lines, err := points.Profile(profile)
+	must(t, err)
+	if v, found := parse(t, lines[0]).tags["threads"]; found {
+		t.Errorf("the tag threads of a limit is there as %q", v)
+	}
+}
+
 func TestFailedResultPointSaysWhy(t *testing.T) {
 	line, err := influx.NewPoints(influx.HostTags{Host: "n"}, "run-1", "1.0").Result(bench.Result{
 		Time: start, Kernel: "gemm", Status: bench.Failed, Error: "a \"quoted\"\n reason\\", Warnings: []bench.Warning{},

@@ -84,7 +84,7 @@ func (r *Runner) dispatchSamples(ctx context.Context, threads int) ([]float64, e
 // dispatchSeconds is the median time of an empty call, measured once for each thread count;
 // 0 if ctx ends before it is known.
 func (r *Runner) dispatchSeconds(ctx context.Context, threads int) float64 {
-	if s, ok := r.roofs.dispatchS[threads]; ok {
+	if s, ok := r.dispatchS[threads]; ok {
 		return s
 	}
 	s, err := r.dispatchSamples(ctx, threads)
@@ -92,7 +92,7 @@ func (r *Runner) dispatchSeconds(ctx context.Context, threads int) float64 {
 		return 0
 	}
 	slices.Sort(s)
-	r.roofs.dispatchS[threads] = s[len(s)/2]
+	r.dispatchS[threads] = s[len(s)/2]
 	return s[len(s)/2]
 }
 

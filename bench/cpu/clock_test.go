@@ -96,7 +96,7 @@ func TestAnInterruptedProductTimesNoDispatch(t *testing.T) {
 		return plan(p, m, n, k)
 	}))
 	res, err := r.Run(ctx, caseOf(kernels.GEMM, kernels.FP32FP32, kernels.Shape{M: 4, N: 4, K: 4}, 2))
-	if _, timed := r.roofs.dispatchS[2]; !errors.Is(err, context.Canceled) || res.FlopPerS == nil || timed || r.pools[2] != pool {
+	if _, timed := r.dispatchS[2]; !errors.Is(err, context.Canceled) || res.FlopPerS == nil || timed || r.pools[2] != pool {
 		t.Errorf("%v, timed %v, another pool %v: %+v", err, timed, r.pools[2] != pool, res)
 	}
 }

@@ -155,25 +155,12 @@ func (m *measurement) result(res bench.Result) bench.Result {
 
 // figures turns passes a second into the rates of the result.
 func (m *measurement) figures(res *bench.Result, s bench.Summary) {
-	flop := m.c.FLOP()
+	work := bench.Work{FLOP: m.c.FLOP(), Elements: m.c.Elements()}
 	if m.c.Kernel == kernels.FMA {
-		flop *= float64(m.c.Threads) // each thread has its own chains
+		work.FLOP *= float64(m.c.Threads) // each thread has its own chains
 	}
-	res.FlopPerS, res.FlopPerSLo, res.FlopPerSHi, res.FlopPerSBurst = rates(s, flop)
-	if elements := m.c.Elements(); elements > 0 {
-		res.ElementsPerS, res.ElementsPerSLo, res.ElementsPerSHi, res.ElementsPerSBurst = rates(s, elements)
-		res.BytesPerS, res.BytesPerSLo, res.BytesPerSHi, res.BytesPerSBurst = rates(s, m.c.Bytes())
+	if work.Elements > 0 {
+		work.Bytes = m.c.Bytes()
 	}
-}
-
-// rates are those of what one pass does; nil if it does none of it.
-func rates(s bench.Summary, perPass float64) (value, lo, hi, burst *float64) {
-	if perPass == 0 {
-		return nil, nil, nil, nil
-	}
-	of := func(passesPerS float64) *float64 {
-		rate := perPass * passesPerS
-		return &rate
-	}
-	return of(s.Sustained.Median), of(s.Sustained.Lo), of(s.Sustained.Hi), of(s.Burst)
+	res.SetRates(s, work)
 }

@@ -9,32 +9,6 @@ import (
 	"github.com/realflops/realflops/kernels/cpu"
 )
 
-func TestBound(t *testing.T) {
-	const long, call = 1e-3, callS
-	for _, c := range []struct {
-		name                              string
-		class                             kernels.Class
-		passS, fixedS, compute, bandwidth float64
-		want                              bench.Bound
-	}{
-		{"large gemm", kernels.Matrix, long, 1e-7, 0.9, 0.1, bench.ComputeBound},
-		{"one row", kernels.Matrix, long, 1e-7, 0.05, 0.95, bench.BandwidthBound},
-		{"gemm below both roofs", kernels.Matrix, long, 1e-7, 0.4, 0.3, bench.UnknownBound},
-		{"gemm against nothing", kernels.Matrix, long, 1e-7, 0, 0, bench.UnknownBound},
-		{"gemm 4x4x4", kernels.Matrix, 5e-7, 1e-7, 0.9, 0.9, bench.LatencyBound},
-		{"relu", kernels.Elementwise, long, call, 0.2, 0.9, bench.BandwidthBound},
-		{"sigmoid in cache", kernels.Elementwise, long, call, 0.15, 0.12, bench.ComputeBound},
-		{"sigmoid against the limit alone", kernels.Elementwise, long, call, 0.15, 0, bench.UnknownBound},
-		{"relu of 8", kernels.Elementwise, 8e-9, call, 0.2, 0.9, bench.LatencyBound},
-		{"triad", kernels.Bandwidth, long, call, 0, 1, bench.BandwidthBound},
-		{"copy of 8", kernels.Bandwidth, 8e-9, call, 0, 1, bench.LatencyBound},
-	} {
-		if got := bound(c.class, c.passS, c.fixedS, c.compute, c.bandwidth); got != c.want {
-			t.Errorf("%s: %s, want %s", c.name, got, c.want)
-		}
-	}
-}
-
 // TestResultsAreHeldAgainstTheRoofsOfTheRun, of as many threads and the same level: limit
 // 153.6 MFLOP/s, bandwidth in L2 1.6 GB/s.
 func TestResultsAreHeldAgainstTheRoofsOfTheRun(t *testing.T) {

@@ -43,9 +43,10 @@ func (m Machine) PlanInput() bench.PlanInput {
 // Runner measures cases on this machine's CPU, one at a time, and remembers the limits and
 // bandwidths it has measured so that later results can be held against them.
 type Runner struct {
-	machine Machine
-	pools   map[int]*cpu.Pool // by threads
-	roofs   roofs
+	machine   Machine
+	pools     map[int]*cpu.Pool // by threads
+	roofs     *bench.Roofs
+	dispatchS map[int]float64 // seconds of an empty call, by threads
 
 	// What tests replace: the registry, the clock, and what is read from the machine.
 	pick         func(kernels.Kernel, kernels.Precision, string) (cpu.Impl, error)
@@ -60,7 +61,7 @@ func New(m Machine) (*Runner, error) {
 		return nil, fmt.Errorf("cannot measure with %d threads: at least 1 is needed", m.Threads)
 	}
 	return &Runner{
-		machine: m, pools: map[int]*cpu.Pool{}, roofs: newRoofs(),
+		machine: m, pools: map[int]*cpu.Pool{}, roofs: bench.NewRoofs(), dispatchS: map[int]float64{},
 		pick: cpu.Pick, now: time.Now, clockHz: coreClock, processUsage: processUsage,
 	}, nil
 }

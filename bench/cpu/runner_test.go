@@ -321,9 +321,13 @@ func TestAKeptRateIsBoundByCompute(t *testing.T) {
 	}{{time.Millisecond, bench.ComputeBound}, {1300 * time.Microsecond, bench.BandwidthBound}} {
 		clock := &fakeClock{}
 		r := newFake(t, clock, nil)
-		r.roofs.flopPerS[limitKey{kernels.FP32FP32, 1}] = 1e12
-		r.roofs.bytesPerS[levelKey{bench.LevelL1, 1}] = 1e9
-		r.roofs.bytesPerS[levelKey{bench.LevelMemory, 1}] = 1e7 // 8e6 are moved
+		roof := func(k kernels.Kernel, level string, rate float64) {
+			res := bench.Result{Kernel: k, Precision: kernels.FP64, Threads: 1, Level: level, FlopPerS: &rate, BytesPerS: &rate}
+			r.roofs.Judge(&res, bench.Pass{Seconds: 1, Limit: kernels.FP32FP32})
+		}
+		roof(kernels.FMA, bench.LevelRegister, 1e12)
+		roof(kernels.Copy, bench.LevelL1, 1e9)
+		roof(kernels.Copy, bench.LevelMemory, 1e7) // 8e6 are moved
 		for _, at := range []struct {
 			level string
 			call  time.Duration

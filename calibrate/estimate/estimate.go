@@ -163,7 +163,11 @@ func unitText(t task, s Setup) string {
 }
 
 func stored(s Setup) string {
-	return fmt.Sprintf("%s stored, fp32 arithmetic, %d threads", s.Precision, s.Threads)
+	text := fmt.Sprintf("%s stored, fp32 arithmetic", s.Precision)
+	if s.Threads > 0 { // of a CPU
+		text += fmt.Sprintf(", %d threads", s.Threads)
+	}
+	return text
 }
 
 // rates fills in tokens per second.

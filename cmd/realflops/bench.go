@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,10 +17,12 @@ import (
 )
 
 type benchFlags struct {
-	precision, shape, device, engine, data string
-	threads                                int
-	seconds                                float64
-	wait                                   time.Duration
+	precision, shape, device, engine, data, emulate string
+
+	threads int
+	seconds float64
+	wait    time.Duration
+	force   bool
 }
 
 func (a *app) benchCommand() *cobra.Command {
@@ -35,21 +38,39 @@ func (a *app) benchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			c, err := f.benchCase(args[0], cmd.Flags().Changed("threads"), host)
+			c, err := f.benchCase(args[0])
 			if err != nil {
 				return err
 			}
-			_, err = a.measure(ctx, host, agent.Request{Suite: "bench", Cases: []bench.Case{c}}, f.wait)
+			if f.emulate != "" {
+				f.device = "gpu"
+			}
+			want, err := selectDevices(f.device)
+			if err != nil {
+				return err
+			}
+			t, err := a.target(ctx, host, want, f.emulate, f.force)
+			if err != nil {
+				return err
+			}
+			defer t.close()
+			cases, err := f.onEach(t, c, cmd.Flags().Changed("threads"))
+			if err != nil {
+				return err
+			}
+			_, err = a.measure(ctx, t, agent.Request{Suite: "bench", Cases: cases}, f.wait)
 			return err
 		},
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.precision, "precision", "", "precision, such as fp32/fp32 for gemm and fp16 for relu (default: the kernel's first)")
 	fl.StringVar(&f.shape, "shape", "", "MxNxK for gemm, N for the others (default: a usual one)")
-	fl.IntVar(&f.threads, "threads", 0, "threads to run on (default: all that are allowed)")
+	fl.IntVar(&f.threads, "threads", 0, "threads to run on, of a CPU (default: all that are allowed)")
 	fl.Float64Var(&f.seconds, "seconds", 1, "seconds to measure for")
-	fl.StringVar(&f.device, "device", "cpu", "device to measure: cpu")
-	fl.StringVar(&f.engine, "engine", "", "engine to run it with (default: the best this machine can run)")
+	fl.StringVar(&f.device, "device", "cpu", "devices to measure, with commas: cpu, gpu (all GPUs) or ids of GPUs")
+	fl.StringVar(&f.emulate, "emulate", "", "emulate the GPUs of a node instead of measuring: CARD[xN][:SCENARIO] (see run)")
+	fl.BoolVar(&f.force, "force", false, "measure GPUs that are in use, cut into parts or in quarantine")
+	fl.StringVar(&f.engine, "engine", "", "engine to run it with (default: the best that the device can run)")
 	fl.StringVar(&f.data, "data", "randn", "what fills the operands: randn, uniform, zeros or constant")
 	fl.DurationVar(&f.wait, "wait", 10*time.Minute, "how long to wait for another run on this machine")
 	return cmd
@@ -68,14 +89,11 @@ func kernelList() string {
 	return text.String()
 }
 
-// benchCase checks the flags against the kernel and the machine.
-func (f benchFlags) benchCase(kernel string, threadsGiven bool, host *detect.Host) (bench.Case, error) {
+// benchCase is what the flags ask for, apart from the device.
+func (f benchFlags) benchCase(kernel string) (bench.Case, error) {
 	var none bench.Case
 	d, err := kernels.Lookup(kernel)
 	if err != nil {
-		return none, err
-	}
-	if err := checkDevices(f.device, host); err != nil {
 		return none, err
 	}
 	precision := d.Precisions[0]
@@ -96,26 +114,80 @@ func (f benchFlags) benchCase(kernel string, threadsGiven bool, host *detect.Hos
 			return none, usage("--%w", err)
 		}
 	}
-	spec := kernels.Spec{Kernel: d.Kernel, Precision: precision, Shape: shape}
-	if usable := usableMemory(host); usable > 0 && spec.Bytes() > float64(usable) {
-		return none, usage("--shape %s: needs %s, and %s can be used here", shape, binary(spec.Bytes()), binary(float64(usable)))
-	}
-	allowed := host.Limits.Threads()
-	if !threadsGiven {
-		f.threads = allowed
-	}
-	if f.threads < 1 || f.threads > allowed {
-		return none, usage("--threads %d: this process may run on 1 to %d", f.threads, allowed)
-	}
 	if !(f.seconds > 0) || math.IsInf(f.seconds, 0) || f.seconds > 86400 {
 		return none, usage("--seconds %v: want a time above 0 and at most 86400", f.seconds)
-	}
-	if _, err := kcpu.Pick(d.Kernel, precision, f.engine); err != nil {
-		return none, usage("%w", err)
 	}
 	data, err := bench.ParseData(f.data)
 	if err != nil {
 		return none, err
 	}
-	return bench.Case{Spec: spec, Threads: f.threads, Engine: f.engine, Data: data, MinS: f.seconds, MaxS: f.seconds}, nil
+	spec := kernels.Spec{Kernel: d.Kernel, Precision: precision, Shape: shape}
+	return bench.Case{Spec: spec, Engine: f.engine, Data: data, MinS: f.seconds, MaxS: f.seconds}, nil
+}
+
+// onEach is the case on each device of the target.
+func (f benchFlags) onEach(t *target, c bench.Case, threadsGiven bool) ([]bench.Case, error) {
+	var cases []bench.Case
+	if t.cpu != nil {
+		onCPU, err := f.onCPU(t.host, c, threadsGiven)
+		if err != nil {
+			return nil, err
+		}
+		cases = append(cases, onCPU)
+	}
+	if t.gpus == nil {
+		return cases, nil
+	}
+	if threadsGiven && t.cpu == nil {
+		return nil, usage("--threads is of a CPU: a GPU always runs as many as it has")
+	}
+	for _, d := range t.gpus.devices {
+		if err := offered(d, c); err != nil {
+			return nil, err
+		}
+		c.Device = d.ID
+		cases = append(cases, c)
+	}
+	return cases, nil
+}
+
+// offered refuses what the GPU does not run.
+func offered(d gpuDevice, c bench.Case) error {
+	var precisions, engines []string
+	for _, o := range d.opened.Offers {
+		if o.Kernel == c.Kernel {
+			precisions = append(precisions, string(o.Precision))
+			if o.Precision == c.Precision {
+				engines = append(engines, o.Engine)
+			}
+		}
+	}
+	slices.Sort(precisions)
+	switch {
+	case len(precisions) == 0:
+		return usage("%s (%s) runs no %s", d.Model, d.ID, c.Kernel)
+	case len(engines) == 0:
+		return usage("%s (%s) runs no %s at %s: it has %s", d.Model, d.ID, c.Kernel, c.Precision, strings.Join(slices.Compact(precisions), ", "))
+	case c.Engine != "" && !slices.Contains(engines, c.Engine):
+		return usage("%w", kernels.Unknown("engine", c.Engine, engines))
+	}
+	return nil
+}
+
+// onCPU is the case with its threads, if the CPU can run it.
+func (f benchFlags) onCPU(host *detect.Host, c bench.Case, threadsGiven bool) (bench.Case, error) {
+	if usable := usableMemory(host); usable > 0 && c.Bytes() > float64(usable) {
+		return c, usage("--shape %s: needs %s, and %s can be used here", c.Shape, binary(c.Bytes()), binary(float64(usable)))
+	}
+	allowed := host.Limits.Threads()
+	if c.Threads = f.threads; !threadsGiven {
+		c.Threads = allowed
+	}
+	if c.Threads < 1 || c.Threads > allowed {
+		return c, usage("--threads %d: this process may run on 1 to %d", f.threads, allowed)
+	}
+	if _, err := kcpu.Pick(c.Kernel, c.Precision, f.engine); err != nil {
+		return c, usage("%w", err)
+	}
+	return c, nil
 }

@@ -30,7 +30,7 @@ Exit code 1 says that a check failed.`,
 			if err != nil {
 				return err
 			}
-			checks := append(detect.Doctor(source, host), a.ownChecks(ctx)...)
+			checks := append(detect.Doctor(source, host), a.ownChecks(ctx, host)...)
 			if a.json {
 				return errors.Join(a.printJSON(struct {
 					Schema string         `json:"schema"`

@@ -26,6 +26,7 @@ type estimateFlags struct {
 	shape     shapeFlags
 	task      string
 	profile   string
+	device    string
 	threads   int
 	newTokens int
 	tokens    float64
@@ -64,7 +65,7 @@ assumptions; a framework's own time is not in.
 					return err
 				}
 			}
-			device, err := a.loadDevice(cmd.Context(), f.profile, host)
+			device, err := a.loadDevice(cmd.Context(), f.profile, f.device, host)
 			if err != nil {
 				return err
 			}
@@ -87,6 +88,7 @@ assumptions; a framework's own time is not in.
 	fl.IntVar(&f.newTokens, "new-tokens", 0, "of decode: tokens that follow the context")
 	fl.Float64Var(&f.tokens, "tokens", 0, "tokens of the whole job")
 	fl.Float64Var(&f.samples, "samples", 0, "sequences of the whole job")
+	fl.StringVar(&f.device, "device", "", "device of the profile: cpu, gpu or an id (default: its first GPU, or else its CPU)")
 	fl.StringVar(&f.optimizer, "optimizer", "", "of train: adamw")
 	fl.Float64Var(&f.price, "price", 0, "price of the machine an hour, for the cost")
 	f.shape.register(fl)
@@ -104,6 +106,14 @@ func (f estimateFlags) setup(device *calibrate.Device, host *detect.Host) estima
 	if host == nil {
 		return s
 	}
+	if device.Kind == "gpu" {
+		for _, d := range host.Devices {
+			if d.ID == device.ID && d.GPU != nil && d.GPU.MemoryBytes != nil {
+				s.MemoryBytes = float64(*d.GPU.MemoryBytes)
+			}
+		}
+		return s
+	}
 	s.MemoryBytes = float64(usableMemory(host))
 	for _, n := range device.ThreadCounts() { // the most that this process may use now
 		if f.threads == 0 && n <= host.Limits.Threads() {
@@ -113,18 +123,44 @@ func (f estimateFlags) setup(device *calibrate.Device, host *detect.Host) estima
 	return s
 }
 
-// loadDevice finds the CPU of a profile: the newest of host, or, without one, that of a
+// loadDevice finds a device of a profile: of the newest of host, or, without one, of that of a
 // run or of a file (a profile, or a run with one).
-func (a *app) loadDevice(ctx context.Context, name string, host *detect.Host) (*calibrate.Device, error) {
+func (a *app) loadDevice(ctx context.Context, name, device string, host *detect.Host) (*calibrate.Device, error) {
 	profile, err := a.loadProfile(ctx, name, host)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(profile.Devices, func(d calibrate.Device) bool { return d.Kind == "cpu" })
-	if i < 0 {
-		return nil, fmt.Errorf("profile %s holds no CPU: %w", name, estimate.ErrNoProfile)
+	d, err := pickDevice(profile, device)
+	if err != nil {
+		return nil, fmt.Errorf("profile %s: %w", name, err)
 	}
-	return &profile.Devices[i], nil
+	return d, nil
+}
+
+// pickDevice is the device of a profile that is asked for: cpu, gpu (the first), an id, or "" for the
+// first GPU, or else the CPU.
+func pickDevice(p calibrate.Profile, name string) (*calibrate.Device, error) {
+	wanted := []func(calibrate.Device) bool{func(d calibrate.Device) bool { return d.ID == name || d.Kind == name }}
+	if name == "" {
+		wanted = nil
+		for _, kind := range []string{"gpu", "cpu"} {
+			wanted = append(wanted, func(d calibrate.Device) bool { return d.Kind == kind })
+		}
+	}
+	for _, want := range wanted {
+		if i := slices.IndexFunc(p.Devices, want); i >= 0 {
+			return &p.Devices[i], nil
+		}
+	}
+	var have []string
+	for _, d := range p.Devices {
+		have = append(have, d.Kind, d.ID)
+	}
+	slices.Sort(have)
+	if have = slices.Compact(have); len(have) == 0 {
+		return nil, estimate.ErrNoProfile
+	}
+	return nil, kernels.Unknown("device", name, have)
 }
 
 func (a *app) loadProfile(ctx context.Context, name string, host *detect.Host) (p calibrate.Profile, err error) {
@@ -177,8 +213,11 @@ func readProfile(path string) (calibrate.Profile, error) {
 func (a *app) printEstimate(e *estimate.Document) error {
 	w, paint := a.stdout, a.outPaint()
 	out := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
-	out("%s on %s, %s, %s: task %s, batch %d, %s, context %d\n", paint.bold(e.Model.Name), e.Setup.Device,
-		plural(e.Setup.Threads, "thread"), e.Setup.Precision, e.Task, e.Setup.Batch, plural(e.Setup.Seq, "position"), e.Setup.Context)
+	device := e.Setup.Device
+	if e.Setup.Threads > 0 { // of a CPU
+		device += ", " + plural(e.Setup.Threads, "thread")
+	}
+	out("%s on %s, %s: task %s, batch %d, %s, context %d\n", paint.bold(e.Model.Name), device, e.Setup.Precision, e.Task, e.Setup.Batch, plural(e.Setup.Seq, "position"), e.Setup.Context)
 
 	out("\n")
 	figures := newTable("figure", ">value", ">from", ">to")
@@ -270,13 +309,20 @@ const (
 
 // exampleEstimate prints one estimate made from a run's profile.
 func (a *app) exampleEstimate(w io.Writer, doc agent.Document) error {
-	device := &doc.Profile.Devices[0]
+	device, err := pickDevice(*doc.Profile, "")
+	if err != nil {
+		return err
+	}
+	precision := kernels.FP32
+	if device.Kind == "gpu" {
+		precision = kernels.FP16
+	}
 	m, err := model.Load(exampleModel)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\n%s\n", a.outPaint().bold("what that is good for: "+exampleModel+", batch 1, fp32"))
-	for _, s := range []estimate.Setup{{Task: estimate.Prefill, Seq: exampleContext}, {Task: estimate.Decode, Context: exampleContext}} {
+	fmt.Fprintf(w, "\n%s\n", a.outPaint().bold("what that is good for: "+fmt.Sprintf("%s on %s, batch 1, %s", exampleModel, device.Model, precision)))
+	for _, s := range []estimate.Setup{{Task: estimate.Prefill, Seq: exampleContext, Precision: precision}, {Task: estimate.Decode, Context: exampleContext, Precision: precision}} {
 		e, err := estimate.Estimate(m, device, s)
 		if err != nil {
 			return err

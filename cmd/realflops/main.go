@@ -26,7 +26,10 @@ const (
 )
 
 // version is set by the linker (see the Makefile).
-var version = "dev"
+var version = developer
+
+// developer is the version of a build that the Makefile did not make.
+const developer = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

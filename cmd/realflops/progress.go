@@ -31,10 +31,10 @@ func newProgress(w io.Writer, total float64) *progress {
 func (p *progress) show(e agent.Event) {
 	switch {
 	case p.bar != nil:
-		p.bar.Describe(fmt.Sprintf("%d/%d %s, %s, %s left", e.Index+1, e.Total, e.Case.Spec, plural(e.Case.Threads, "thread"), seconds(e.LeftS)))
+		p.bar.Describe(fmt.Sprintf("%d/%d %s, %s, %s left", e.Index+1, e.Total, e.Case.Spec, where(e.Case), seconds(e.LeftS)))
 		_ = p.bar.Set(int(e.DoneS * 1000)) // a bar that cannot be drawn is no reason to stop
 	case e.Result != nil:
-		fmt.Fprintf(p.w, "%d/%d %s, %s: %s, %s left\n", e.Index+1, e.Total, e.Case.Spec, plural(e.Case.Threads, "thread"), outcome(*e.Result), seconds(e.LeftS))
+		fmt.Fprintf(p.w, "%d/%d %s, %s: %s, %s left\n", e.Index+1, e.Total, e.Case.Spec, where(e.Case), outcome(*e.Result), seconds(e.LeftS))
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // warnings, the profile's summary and an estimate made from it.
 func (a *app) printReport(doc agent.Document) error {
 	w, paint := a.stdout, a.outPaint()
-	if err := resultTable(doc.Results).write(w, paint); err != nil {
+	if err := a.resultTables(doc); err != nil {
 		return err
 	}
 	var text strings.Builder
@@ -115,8 +115,8 @@ func resultCells(r bench.Result) []string {
 		share = percent(r.OfLimit)
 	}
 	mark := ""
-	if len(r.Warnings) > 0 {
-		mark = " !"
+	if slices.ContainsFunc(r.Warnings, func(w bench.Warning) bool { return w.Code != bench.Emulated && w.Code != bench.JIT }) {
+		mark = " !" // those two are of the device, and on every result
 	}
 	interval := plusMinus(rate.Value, rate.Lo, rate.Hi)
 	if r.N == 1 {
@@ -126,29 +126,41 @@ func resultCells(r bench.Result) []string {
 }
 
 // activationLines answers whether the activation matters: relu against sigmoid at each
-// level, on one thread.
+// level, on one thread of a CPU and on each GPU alone.
 func activationLines(w io.Writer, results []bench.Result) {
 	type key struct {
+		device    string
 		precision kernels.Precision
 		level     string
 	}
+	keyOf := func(r bench.Result) key { return key{r.Device, r.Precision, r.Level} }
+	counts := func(r bench.Result) bool { return r.Threads <= 1 && r.Together <= 1 }
 	relu := map[key]float64{}
 	for _, r := range results {
-		if rate, ok := r.Rate(); ok && r.Kernel == kernels.ReLU && r.Threads == 1 {
-			relu[key{r.Precision, r.Level}] = rate.Value
+		if rate, ok := r.Rate(); ok && r.Kernel == kernels.ReLU && counts(r) {
+			relu[keyOf(r)] = rate.Value
 		}
 	}
-	parts := map[kernels.Precision][]string{}
+	type line struct {
+		precision kernels.Precision
+		on        string
+	}
+	parts := map[line][]string{}
+	var lines []line
 	for _, r := range results {
 		rate, ok := r.Rate()
-		if other, found := relu[key{r.Precision, r.Level}]; ok && found && r.Kernel == kernels.Sigmoid && r.Threads == 1 {
-			parts[r.Precision] = append(parts[r.Precision], fmt.Sprintf("%sx in %s", digits(other/rate.Value), size(r)))
+		other, found := relu[keyOf(r)]
+		if !ok || !found || r.Kernel != kernels.Sigmoid || !counts(r) {
+			continue
 		}
+		l := line{r.Precision, on(r)}
+		if parts[l] == nil {
+			lines = append(lines, l)
+		}
+		parts[l] = append(parts[l], fmt.Sprintf("%sx in %s", digits(other/rate.Value), size(r)))
 	}
-	for _, p := range []kernels.Precision{kernels.FP32, kernels.FP16} {
-		if len(parts[p]) > 0 {
-			fmt.Fprintf(w, "\nrelu against sigmoid at %s, 1 thread: %s as many elements a second", p, strings.Join(parts[p], ", "))
-		}
+	for _, l := range lines {
+		fmt.Fprintf(w, "\nrelu against sigmoid at %s, %s: %s as many elements a second", l.precision, l.on, strings.Join(parts[l], ", "))
 	}
 	if len(parts) > 0 {
 		fmt.Fprintln(w)
@@ -162,12 +174,12 @@ func warningLines(w io.Writer, results []bench.Result, paint palette) {
 	first := map[string]string{}
 	for _, r := range results {
 		if r.Status == bench.Failed {
-			fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), plural(r.Threads, "thread"), r.Error)
+			fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), on(r), r.Error)
 		}
 		for _, warning := range r.Warnings {
 			if count[warning.Code] == 0 {
 				codes = append(codes, warning.Code)
-				first[warning.Code] = fmt.Sprintf("%s, %s: %s", r.Spec(), plural(r.Threads, "thread"), warning.Text)
+				first[warning.Code] = fmt.Sprintf("%s, %s: %s", r.Spec(), on(r), warning.Text)
 			}
 			count[warning.Code]++
 		}
@@ -225,5 +237,8 @@ func (p *perThreads) add(name string, threads int, figure string) {
 	if p.figures[name] == nil {
 		p.names = append(p.names, name)
 	}
-	p.figures[name] = append(p.figures[name], fmt.Sprintf("%s on %s", figure, plural(threads, "thread")))
+	if threads > 0 {
+		figure += " on " + plural(threads, "thread")
+	}
+	p.figures[name] = append(p.figures[name], figure)
 }

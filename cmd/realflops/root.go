@@ -64,7 +64,7 @@ func (a *app) rootCommand() *cobra.Command {
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "log what is being done to stderr")
 	root.AddCommand(
 		a.runCommand(), a.detectCommand(), a.benchCommand(), a.modelCommand(), a.estimateCommand(),
-		a.compareCommand(), a.historyCommand(), a.pushCommand(), a.doctorCommand(), a.versionCommand(),
+		a.compareCommand(), a.historyCommand(), a.pushCommand(), a.doctorCommand(), a.versionCommand(), a.emulatorCommand(),
 	)
 	return root
 }

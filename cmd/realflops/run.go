@@ -13,19 +13,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent"
-	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/agent/store"
 	"github.com/realflops/realflops/bench"
-	"github.com/realflops/realflops/bench/cpu"
-	"github.com/realflops/realflops/kernels"
 )
 
 type runFlags struct {
-	device string
-	out    string
-	ifIdle bool
-	plan   bool
-	wait   time.Duration
+	device  string
+	out     string
+	emulate string
+	ifIdle  bool
+	force   bool
+	plan    bool
+	wait    time.Duration
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -37,7 +36,13 @@ func (a *app) runCommand() *cobra.Command {
 it is made. It prints the table, the profile's summary and an estimate made from it.
 Where InfluxDB is configured (INFLUX_HOST, ...), it pushes what the outbox holds.
 
+GPUs are measured by realflops-worker, one process a device, each device alone and then all
+at once. A GPU that others use is named and left alone, unless --force is given.
+
 Ctrl-C ends it within a second; what was measured by then is kept.
+
+--emulate shows what a run on another node looks like, by the figures of a cost model: nothing is
+measured, kept or pushed. It takes CARD[xN][:SCENARIO], such as a100 or h100x8:three-of-eight.
 
 Suites:
 ` + suiteList(),
@@ -46,9 +51,11 @@ Suites:
 	}
 	fl := cmd.Flags()
 	fl.String("suite", "quick", "one of the suites above")
-	fl.StringVar(&f.device, "device", "cpu", "devices to measure, with commas: cpu")
+	fl.StringVar(&f.device, "device", "", "devices to measure, with commas: cpu, gpu (all GPUs) or ids of GPUs (default: all there are)")
+	fl.StringVar(&f.emulate, "emulate", "", "emulate the GPUs of a node instead of measuring: CARD[xN][:SCENARIO], or list")
 	fl.StringVar(&f.out, "out", "", "write the JSON document to this file as well")
 	fl.BoolVar(&f.ifIdle, "if-idle", false, "leave with one line and exit 0 if the machine is busy")
+	fl.BoolVar(&f.force, "force", false, "measure GPUs that are in use, cut into parts or in quarantine")
 	fl.BoolVar(&f.plan, "plan", false, "print what would be measured, with the time it takes, and stop")
 	fl.DurationVar(&f.wait, "wait", 10*time.Minute, "how long to wait for another run on this machine")
 	return cmd
@@ -63,7 +70,14 @@ func suiteList() string {
 }
 
 func (a *app) run(ctx context.Context, f runFlags) error {
+	if f.emulate == "list" {
+		return a.printEmulated()
+	}
 	suite, err := bench.SuiteByName(a.settings.Suite)
+	if err != nil {
+		return err
+	}
+	want, err := selectDevices(f.device)
 	if err != nil {
 		return err
 	}
@@ -71,38 +85,28 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDevices(f.device, host); err != nil {
+	t, err := a.target(ctx, host, want, f.emulate, f.force)
+	if err != nil {
 		return err
 	}
-	plan := machine(host).PlanInput()
-	cases := suite.Plan(plan)
+	defer t.close()
+	cases, skipped := t.plan(suite)
 	if f.plan {
 		return a.printPlan(suite.Name, cases)
 	}
 	if f.ifIdle {
-		share, err := cpuShare(ctx)
-		if err != nil {
-			return err
-		}
-		if busy := busyText(share); busy != "" {
-			fmt.Fprintln(a.stderr, busy)
-			if !a.json {
-				return nil
-			}
-			return a.printJSON(struct {
-				Schema string `json:"schema"`
-				Reason string `json:"reason"`
-			}{"realflops-skipped/1", busy})
+		if busy, err := t.busy(ctx); err != nil || busy != "" {
+			return errors.Join(err, a.leave(busy))
 		}
 	}
-	fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, cpuModel(host), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))
+	fmt.Fprintf(a.stderr, "%s suite on %s: %s, about %s\n", suite.Name, t.name(), plural(len(cases), "measurement"), seconds(bench.PlanSeconds(cases)))
 	var out *os.File
 	if f.out != "" { // opened before a minute of measuring, written after it
 		if out, err = os.OpenFile(f.out, os.O_WRONLY|os.O_CREATE, 0o644); err != nil { //nolint:gosec // a report is meant to be read
 			return usage("--out: %w", err)
 		}
 	}
-	doc, err := a.measure(ctx, host, agent.Request{Suite: suite.Name, Cases: cases, Warnings: suite.Skipped(plan), Calibrate: true}, f.wait)
+	doc, err := a.measure(ctx, t, agent.Request{Suite: suite.Name, Cases: cases, Warnings: skipped, Calibrate: true}, f.wait)
 	if out == nil {
 		return err
 	}
@@ -112,10 +116,25 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	return errors.Join(err, out.Close())
 }
 
+// leave is the end of a run that --if-idle prevents: one line, and exit code 0.
+func (a *app) leave(busy string) error {
+	if busy == "" {
+		return nil
+	}
+	fmt.Fprintln(a.stderr, busy)
+	if !a.json {
+		return nil
+	}
+	return a.printJSON(struct {
+		Schema string `json:"schema"`
+		Reason string `json:"reason"`
+	}{"realflops-skipped/1", busy})
+}
+
 // measure runs cases under the lock, keeps them, prints the outcome and pushes. The document is nil
-// if nothing was measured.
-func (a *app) measure(ctx context.Context, host *detect.Host, req agent.Request, wait time.Duration) (*agent.Document, error) {
-	if a.settings.Influx.Host != "" {
+// if nothing was measured. What is emulated is printed, and neither kept nor pushed.
+func (a *app) measure(ctx context.Context, t *target, req agent.Request, wait time.Duration) (*agent.Document, error) {
+	if a.settings.Influx.Host != "" && !t.emulated() {
 		if _, err := a.influxConfig(); err != nil {
 			return nil, err // before a minute of measuring, not after it
 		}
@@ -129,21 +148,22 @@ func (a *app) measure(ctx context.Context, host *detect.Host, req agent.Request,
 	case lockErr == nil:
 		defer unlock()
 	}
-	st, keptErr := a.openStoreForRun(ctx, lockErr)
+	var st *store.Store
+	var keptErr error
+	if !t.emulated() {
+		st, keptErr = a.openStoreForRun(ctx, lockErr)
+	}
 	if st != nil {
 		defer func() { _ = st.Close() }()
 	}
 	if keptErr != nil {
 		fmt.Fprintln(a.stderr, a.errPaint().yellow("not kept:"), keptErr, "(measuring all the same)")
 	}
-	runner, err := cpu.New(machine(host))
-	if err != nil {
-		return nil, withCode(exitNothing, "%w", err)
+	if err := t.prepare(&req); err != nil {
+		return nil, err
 	}
-	defer runner.Close()
-
 	bar := newProgress(a.stderr, bench.PlanSeconds(req.Cases))
-	req.Version, req.Host, req.Runner, req.Store, req.Observe, req.Now = version, host, runner, st, bar.show, time.Now
+	req.Version, req.Store, req.Observe, req.Now = version, st, bar.show, time.Now
 	doc, writeErr, runErr := agent.Measure(ctx, req)
 	bar.done()
 	if keptErr == nil {
@@ -152,7 +172,10 @@ func (a *app) measure(ctx context.Context, host *detect.Host, req agent.Request,
 	printErr := a.printDocument(doc)
 	if runErr != nil {
 		what := plural(len(doc.Results), "result") + " kept"
-		if keptErr != nil {
+		switch {
+		case t.emulated():
+			what = "an emulated run is not kept"
+		case keptErr != nil:
 			what = "not kept: " + keptErr.Error()
 		}
 		return &doc, withCode(exitInterrupted, "interrupted: %s", what)
@@ -161,18 +184,17 @@ func (a *app) measure(ctx context.Context, host *detect.Host, req agent.Request,
 	if st != nil { // a device that is faulty or results that are odd are what a fleet must hear of
 		pushErr = a.pushAfterRun(ctx, st)
 	}
-	return &doc, verdict(doc, keptErr, printErr, pushErr)
+	return &doc, verdict(doc, t.faulty(), keptErr, printErr, pushErr)
 }
 
 // verdict is the one error that a run ends with: the worst of what happened.
-func verdict(doc agent.Document, keptErr, printErr, pushErr error) error {
-	wrong := slices.IndexFunc(doc.Results, func(r bench.Result) bool {
-		return slices.ContainsFunc(r.Warnings, func(w bench.Warning) bool { return w.Code == bench.WrongResult })
-	})
+func verdict(doc agent.Document, faulty string, keptErr, printErr, pushErr error) error {
+	if text := firstFault(doc); text != "" {
+		faulty = text
+	}
 	switch {
-	case wrong >= 0:
-		r := doc.Results[wrong]
-		return withCode(exitFaulty, "device %s is faulty: it computed %s wrong: %s", r.Device, r.Spec(), r.Error)
+	case faulty != "":
+		return withCode(exitFaulty, "%s", faulty)
 	case keptErr != nil:
 		return withCode(exitFailed, "the results were not kept: %w", keptErr)
 	case doc.Run.Status == store.Failed:
@@ -181,6 +203,34 @@ func verdict(doc agent.Document, keptErr, printErr, pushErr error) error {
 		return printErr
 	}
 	return pushErr
+}
+
+// firstFault says which device is faulty, the gravest first: one that computes wrong, one that failed in
+// the middle, one that is slower than its peers.
+func firstFault(doc agent.Document) string {
+	find := func(code string) (bench.Result, bool) {
+		i := slices.IndexFunc(doc.Results, func(r bench.Result) bool {
+			return r.Status == bench.Failed && slices.ContainsFunc(r.Warnings, func(w bench.Warning) bool { return w.Code == code })
+		})
+		if i < 0 {
+			return bench.Result{}, false
+		}
+		return doc.Results[i], true
+	}
+	if r, ok := find(bench.WrongResult); ok {
+		return fmt.Sprintf("device %s is faulty: it computed %s wrong: %s", r.Device, r.Spec(), r.Error)
+	}
+	for _, code := range []string{bench.TimedOut, bench.Lost} {
+		if r, ok := find(code); ok {
+			return fmt.Sprintf("device %s is faulty: it failed at %s: %s", r.Device, r.Spec(), r.Error)
+		}
+	}
+	for _, w := range doc.Run.Warnings {
+		if w.Code == bench.SlowerThanPeers {
+			return w.Text
+		}
+	}
+	return ""
 }
 
 // lock takes the run lock of the state folder.
@@ -210,28 +260,6 @@ func firstError(results []bench.Result) string {
 	return "the plan is empty"
 }
 
-// checkDevices refuses a device that is not there or that this version cannot measure.
-func checkDevices(list string, host *detect.Host) error {
-	ids := []string{"cpu", "gpu"}
-	for _, d := range host.Devices {
-		if d.Kind == "gpu" {
-			ids = append(ids, d.ID)
-		}
-	}
-	for _, name := range strings.Split(list, ",") {
-		switch {
-		case name == "cpu":
-		case name == "gpu" && len(ids) == 2:
-			return withCode(exitNothing, "--device gpu: this machine shows no NVIDIA GPU on its PCI bus")
-		case slices.Contains(ids, name):
-			return withCode(exitNothing, "--device %s: this version of realflops measures CPUs only", name)
-		default:
-			return kernels.Unknown("device", name, ids)
-		}
-	}
-	return nil
-}
-
 // idleShare is the share of the CPUs' time that may be in use on a machine called idle.
 const idleShare = 0.20
 
@@ -258,12 +286,14 @@ func (a *app) printPlan(name string, cases []bench.Case) error {
 		Precision string  `json:"precision"`
 		Shape     string  `json:"shape"`
 		Level     string  `json:"level"`
-		Threads   int     `json:"threads"`
+		Device    string  `json:"device"`
+		Engine    string  `json:"engine,omitempty"`
+		Threads   int     `json:"threads,omitempty"`
 		Seconds   float64 `json:"seconds"`
 	}
 	rows := make([]row, len(cases))
 	for i, c := range cases {
-		rows[i] = row{string(c.Kernel), string(c.Precision), c.Shape.String(), c.Level, c.Threads, bench.PlanSeconds(cases[i : i+1])}
+		rows[i] = row{string(c.Kernel), string(c.Precision), c.Shape.String(), c.Level, onDevice(c), c.Engine, c.Threads, bench.PlanSeconds(cases[i : i+1])}
 	}
 	total := bench.PlanSeconds(cases)
 	if a.json {
@@ -274,9 +304,9 @@ func (a *app) printPlan(name string, cases []bench.Case) error {
 			Cases   []row   `json:"cases"`
 		}{"realflops-plan/1", name, total, rows})
 	}
-	t := newTable("kernel", "precision", ">shape", "level", ">threads", ">time")
-	for _, r := range rows {
-		t.add(r.Kernel, r.Precision, r.Shape, r.Level, fmt.Sprint(r.Threads), seconds(r.Seconds))
+	t := newTable("kernel", "precision", ">shape", "level", "on", "engine", ">time")
+	for i, r := range rows {
+		t.add(r.Kernel, r.Precision, r.Shape, r.Level, where(cases[i]), r.Engine, seconds(r.Seconds))
 	}
 	if err := t.write(a.stdout, a.outPaint()); err != nil {
 		return err

@@ -56,8 +56,8 @@ func (a *app) tellSetAside(s *store.Store) {
 }
 
 // ownChecks are doctor's findings on what this program itself needs.
-func (a *app) ownChecks(ctx context.Context) []detect.Check {
-	var checks []detect.Check
+func (a *app) ownChecks(ctx context.Context, host *detect.Host) []detect.Check {
+	checks := a.gpuChecks(ctx, host)
 	s, err := a.openStore(ctx)
 	if err != nil {
 		checks = append(checks, detect.Check{Name: "store", Status: detect.Fail, Text: err.Error()})

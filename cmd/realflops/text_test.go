@@ -168,7 +168,7 @@ func TestWorstOfARunIsItsExitCode(t *testing.T) {
 	} {
 		code := exitOK
 		var coded *codedError
-		if err := verdict(c.doc, c.kept, c.show, c.push); errors.As(err, &coded) {
+		if err := verdict(c.doc, "", c.kept, c.show, c.push); errors.As(err, &coded) {
 			code = coded.code
 		} else if err != nil {
 			code = exitFailed

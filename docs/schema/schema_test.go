@@ -53,8 +53,13 @@ func document() agent.Document {
 				Shape: kernels.Shape{N: 1024}, Threads: 1, Data: bench.Zeros, Level: "memory",
 				Bound: bench.UnknownBound, Status: bench.Failed, Error: "checksum differs", Warnings: []bench.Warning{},
 			},
+			{
+				Time: began, Device: "g", DeviceModel: "GA100", Kernel: kernels.HostToDevice, Precision: kernels.FP64, Engine: "driver",
+				Shape: kernels.Shape{N: 1024}, Data: bench.Randn, Level: bench.LevelBus, BytesPerS: p(2e10), Together: 2, OfAlone: p(0.97),
+				N: 9, Seconds: 0.5, Checksum: "c", Note: "pinned", Bound: bench.BandwidthBound, Status: bench.OK, Warnings: []bench.Warning{},
+			},
 		},
-		Overheads: []bench.Overhead{{Name: "dispatch", Device: "h", Threads: 2, Seconds: 1e-6, Lo: 1e-6, Hi: 2e-6}},
+		Overheads: []bench.Overhead{{Name: "dispatch", Device: "h", Threads: 2, Seconds: 1e-6, Lo: 1e-6, Hi: 2e-6}, {Name: "dispatch", Device: "g", Seconds: 1e-6, Lo: 1e-6, Hi: 2e-6}},
 		Profile: &calibrate.Profile{
 			Schema: calibrate.Schema, Run: "r", Host: "h", Created: began,
 			Devices: []calibrate.Device{{
@@ -173,6 +178,12 @@ func TestBrokenRunDocumentsAreRefused(t *testing.T) {
 		{"results/0/warnings/0/code", "Not Steady"},
 		{"results/1/shape", "8x8x8"},
 		{"results/1/error", remove}, // failed without a reason
+		{"results/2/threads", 0},
+		{"results/2/together", 0},
+		{"results/2/of_alone", nil},
+		{"results/2/level", "pcie"},
+		{"results/2/note", ""},
+		{"overheads/1/threads", 0},
 		{"host/devices/0/cpu", remove},
 		{"host/devices/0/cpu/caches", nil},
 		{"host/devices/0/cpu/base_hz", 0},

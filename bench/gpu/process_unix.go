@@ -1,0 +1,17 @@
+//go:build unix && !linux
+
+package gpu
+
+import (
+	"os"
+	"syscall"
+)
+
+// attributes: a group of its own. A worker here ends with its standard input.
+func attributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// terminate asks a process to end; a stopped one is continued, so that it hears it.
+var terminate = []os.Signal{syscall.SIGTERM, syscall.SIGCONT}
+
+// bootID is not known here.
+func bootID() string { return "" }

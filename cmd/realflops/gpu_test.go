@@ -1,0 +1,258 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/realflops/realflops/agent"
+	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/docs/schema"
+	"github.com/realflops/realflops/kernels"
+)
+
+// gpuProgram is the program with the worker in its PATH: the real two programs, on emulated
+// devices. Waits are a tenth of the usual ones.
+func gpuProgram(t *testing.T) program {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("skip: it runs both programs for a minute, and end-to-end has done it")
+	}
+	worker := os.Getenv("REALFLOPS_TEST_WORKER")
+	if worker == "" {
+		t.Fatal("REALFLOPS_TEST_WORKER is not set: it is the path of realflops-worker, which `make worker` builds; `make end-to-end` sets it")
+	}
+	return newProgram(t, "PATH="+filepath.Dir(worker)+string(os.PathListSeparator)+os.Getenv("PATH"), "REALFLOPS_GPU_PATIENCE=0.1")
+}
+
+// emulated runs a verb on an emulated node and reads the document, which must fit the schema.
+func (p program) emulated(code int, args ...string) (doc agent.Document, stderr string) {
+	p.t.Helper()
+	stdout, stderr := p.run(code, append(args, "--json")...)
+	if stdout == "" {
+		return doc, stderr
+	}
+	if err := schema.Validate("realflops-1", []byte(stdout)); err != nil {
+		p.t.Error(err)
+	}
+	return decode[agent.Document](p.t, stdout), stderr
+}
+
+// product is a small matrix product of 0.05 s on an emulated node.
+func product(node string, more ...string) []string {
+	return append([]string{"bench", "gemm", "--emulate", node, "--shape", "256x256x256", "--seconds", "0.05"}, more...)
+}
+
+func warned(r bench.Result, code string) string {
+	for _, w := range r.Warnings {
+		if w.Code == code {
+			return w.Text
+		}
+	}
+	return ""
+}
+
+// scenario is what an emulated node does, and what must become of it.
+type scenario struct {
+	node string   // CARD[xN]:SCENARIO
+	args []string // nil: product(node)
+	code int
+	// What the last line of stderr says, where there is one.
+	stderr string
+	// The first result: "" for no document.
+	status bench.Status
+	error  string // what its error matches
+	code1  string // a warning that it has
+	text1  string // what that warning matches
+	clock  bool   // its clock is unknown
+}
+
+func TestScenarios(t *testing.T) {
+	relu := func(node string) []string {
+		return []string{"bench", "relu", "--emulate", node, "--shape", "67108864", "--seconds", "0.01"}
+	}
+	long := func(node string) []string {
+		return []string{"bench", "gemm", "--emulate", node, "--shape", "1024x1024x1024", "--engine", "ptx-simt", "--seconds", "6"}
+	}
+	const uuid = `GPU-[0-9a-f-]{36}`
+	for _, s := range []scenario{
+		{node: "a100", status: bench.OK, code1: bench.Emulated, text1: "nothing was measured"},
+		{node: "a100:hang", code: exitFaulty, stderr: `device ` + uuid + ` is faulty: it failed at gemm`, status: bench.Failed, error: "hangs", code1: bench.TimedOut, text1: "hangs"},
+		{node: "a100:error-700", code: exitFaulty, stderr: "ILLEGAL_ADDRESS", status: bench.Failed, error: `CUDA_ERROR_ILLEGAL_ADDRESS, code 700`, code1: bench.Lost},
+		{node: "a100:error-719", code: exitFaulty, stderr: "LAUNCH_FAILED", status: bench.Failed, error: `CUDA_ERROR_LAUNCH_FAILED, code 719`, code1: bench.Lost},
+		{node: "a100:error-214", code: exitFaulty, stderr: "ECC", status: bench.Failed, error: `CUDA_ERROR_ECC_UNCORRECTABLE, code 214`, code1: bench.Lost},
+		{node: "a100:error-999", code: exitFaulty, stderr: "UNKNOWN", status: bench.Failed, error: `CUDA_ERROR_UNKNOWN, code 999`, code1: bench.Lost},
+		{node: "a100:init-803", code: exitNothing, stderr: `nothing was measured: .*CUDA_ERROR_SYSTEM_DRIVER_MISMATCH, code 803`},
+		{node: "a100:init-100", code: exitNothing, stderr: `nothing was measured: .*CUDA_ERROR_NO_DEVICE, code 100`},
+		{node: "a100:off-bus", code: exitFaulty, stderr: "is faulty", status: bench.Failed, error: "code 999", code1: bench.Lost},
+		{node: "a100:oom", args: relu("a100:oom"), status: bench.OK, code1: bench.ShapeReduced, text1: "67108864"},
+		{node: "a100:small-memory", args: relu("a100:small-memory"), status: bench.OK, code1: bench.ShapeReduced, text1: "67108864"},
+		{node: "a100:does-nothing", code: exitFaulty, stderr: `is faulty: it computed gemm .* wrong`, status: bench.Failed, error: `C\[0,0\] is NaN`, code1: bench.WrongResult},
+		{node: "a100:flipped-bit", code: exitFaulty, stderr: `is faulty: it computed gemm .* wrong: C\[\d+,\d+\]`, status: bench.Failed, error: `C\[\d+,\d+\] is .*, want`, code1: bench.WrongResult},
+		{node: "a100:throttle-thermal", args: long("a100:throttle-thermal"), status: bench.OK, code1: bench.Throttled, text1: "thermal"},
+		{node: "a100:throttle-power", args: long("a100:throttle-power"), status: bench.OK, code1: bench.Throttled, text1: "power_cap"},
+		{node: "a100:throttle-both", args: long("a100:throttle-both"), status: bench.OK, code1: bench.Throttled, text1: "power_cap.*thermal"},
+		{node: "a100:clock-unknown", status: bench.OK, code1: bench.ClockUnknown, clock: true},
+		{node: "a100:nvml-absent", status: bench.OK, code1: bench.ClockUnknown, text1: "NVML", clock: true},
+		{node: "a100:nvml-hang", status: bench.OK, code1: bench.ClockUnknown, text1: "does not answer", clock: true},
+		{node: "a100:mig", code: exitNothing, stderr: "cut into parts.*--force"},
+		{node: "a100:busy", code: exitNothing, stderr: "2 other processes compute on it.*--force"},
+		{node: "a100:exclusive", code: exitNothing, stderr: "one process alone.*--force"},
+		{node: "a100:prohibited", code: exitNothing, stderr: "no process compute on it.*--force"},
+		{node: "a100:busy --force", args: product("a100:busy", "--force"), status: bench.OK, code1: bench.Busy, text1: "by force"},
+		{node: "a100:vanished", code: exitFaulty, stderr: uuid + ` is not there any more`},
+		{node: "a100:new-arch", status: bench.OK, code1: bench.JIT, text1: `PTX .* 13\.0`},
+		{node: "a100:old-arch", status: bench.OK, code1: bench.JIT, text1: `compute_50.* 6\.0`},
+		{node: "a100:ancient-arch", code: exitNothing, stderr: `compute capability 3\.5 is not supported`},
+		{node: "a100:old-driver", code: exitNothing, stderr: "newer than the driver's compiler; update the driver"},
+		{node: "a1000", code: exitUsage, stderr: `unknown emulated card "a1000": did you mean "a100"`},
+		{node: "a100:hag", code: exitUsage, stderr: `did you mean "hang"`},
+	} {
+		t.Run(s.node, func(t *testing.T) {
+			p := gpuProgram(t)
+			args := s.args
+			if args == nil {
+				args = product(s.node)
+			}
+			doc, stderr := p.emulated(s.code, args...)
+			lines := strings.Split(strings.TrimSpace(stderr), "\n")
+			if last := lines[len(lines)-1]; !regexp.MustCompile(s.stderr).MatchString(last) {
+				t.Errorf("stderr ends with %q, want %q in it", last, s.stderr)
+			}
+			if s.status == "" {
+				if doc.Run.ID != "" {
+					t.Errorf("a document was printed: %+v", doc.Run)
+				}
+				return
+			}
+			s.check(t, doc)
+		})
+	}
+}
+
+func (s scenario) check(t *testing.T, doc agent.Document) {
+	if len(doc.Results) != 1 {
+		t.Fatalf("%d results, want 1", len(doc.Results))
+	}
+	r := doc.Results[0]
+	if r.Status != s.status || !regexp.MustCompile(s.error).MatchString(r.Error) {
+		t.Errorf("status %s, error %q; want %s, %q", r.Status, r.Error, s.status, s.error)
+	}
+	if s.code1 != "" && (warned(r, s.code1) == "" || !regexp.MustCompile(s.text1).MatchString(warned(r, s.code1))) {
+		t.Errorf("warning %s says %q, want %q; all: %v", s.code1, warned(r, s.code1), s.text1, r.Warnings)
+	}
+	if _, ok := r.Rate(); ok != (s.status == bench.OK) {
+		t.Errorf("a figure: %v, of a result that is %s", ok, r.Status)
+	}
+	if s.status == bench.OK && (r.ClockHz == nil) != s.clock {
+		t.Errorf("clock %v, want it unknown: %v", r.ClockHz, s.clock)
+	}
+	if s.code1 == bench.Throttled && !(*r.FlopPerSBurst > 1.1**r.FlopPerS && *r.ThrottleShare > 0) {
+		t.Errorf("burst %g, sustained %g, throttled for %v of the time: want a burst above", *r.FlopPerSBurst, *r.FlopPerS, *r.ThrottleShare)
+	}
+	if !strings.Contains(r.DeviceModel, "EMULATED") || warned(r, bench.Emulated) == "" {
+		t.Errorf("nothing says that %q is emulated: %v", r.DeviceModel, r.Warnings)
+	}
+}
+
+// TestSlowOneOfTwoIsNamed: at 60% of its peer's clock it is found, by id.
+func TestSlowOneOfTwoIsNamed(t *testing.T) {
+	p := gpuProgram(t)
+	doc, stderr := p.emulated(exitFaulty, product("a100x2:slow-one")...)
+	if len(doc.Results) != 2 {
+		t.Fatalf("%d results, want 2", len(doc.Results))
+	}
+	slow := doc.Results[1]
+	if !strings.Contains(stderr, "device "+slow.Device+" is slower than its peers") {
+		t.Errorf("stderr does not name %s: %s", slow.Device, stderr)
+	}
+	if i := slices.IndexFunc(doc.Run.Warnings, func(w bench.Warning) bool { return w.Code == bench.SlowerThanPeers }); i < 0 {
+		t.Errorf("the run has no slower_than_peers warning: %v", doc.Run.Warnings)
+	}
+}
+
+// TestThreeOfEightMisbehave and the other five complete, each with the figure it has alone.
+func TestThreeOfEightMisbehave(t *testing.T) {
+	p := gpuProgram(t)
+	alone, _ := p.emulated(exitOK, product("a100")...)
+	want := *alone.Results[0].FlopPerS
+	doc, stderr := p.emulated(exitFaulty, product("a100x8:three-of-eight")...)
+	if len(doc.Results) != 8 {
+		t.Fatalf("%d results, want 8", len(doc.Results))
+	}
+	codes := map[int]string{1: bench.TimedOut, 4: bench.Lost, 6: bench.WrongResult}
+	for i, r := range doc.Results {
+		if code, bad := codes[i]; bad {
+			if r.Status != bench.Failed || warned(r, code) == "" {
+				t.Errorf("device %d is %s with %v, want failed with %s", i, r.Status, r.Warnings, code)
+			}
+		} else if r.Status != bench.OK || math.Abs(*r.FlopPerS/want-1) > 0.01 {
+			t.Errorf("device %d: %s, %v FLOP/s (%s), want %g as alone", i, r.Status, r.FlopPerS, r.Error, want)
+		}
+	}
+	if !strings.Contains(stderr, doc.Results[6].Device+" is faulty: it computed") {
+		t.Errorf("the gravest fault is not the last line: %s", stderr)
+	}
+}
+
+// TestEmulatedRunIsLikeARealOneAndKeepsNothing goes through the quick suite on each card.
+func TestEmulatedRunIsLikeARealOneAndKeepsNothing(t *testing.T) {
+	for card, lacks := range map[string][]kernels.Precision{
+		"a100": nil, "h100": nil, "rtx4090": nil,
+		"t4":   {kernels.BF16FP32, kernels.TF32FP32},
+		"v100": {kernels.BF16FP32, kernels.TF32FP32, kernels.INT8INT32},
+	} {
+		t.Run(card, func(t *testing.T) {
+			p := gpuProgram(t)
+			doc, _ := p.emulated(exitOK, "run", "--emulate", card, "--suite", "quick")
+			if doc.Profile == nil || len(doc.Profile.Devices) != 1 || doc.Profile.Devices[0].Kind != "gpu" {
+				t.Errorf("the profile is %+v, want one of the GPU", doc.Profile)
+			}
+			for _, want := range []kernels.Spec{
+				{Kernel: kernels.GEMM, Precision: kernels.FP32FP32}, {Kernel: kernels.GEMM, Precision: kernels.FP16FP32},
+				{Kernel: kernels.ReLU, Precision: kernels.FP32}, {Kernel: kernels.ReLU, Precision: kernels.FP16},
+				{Kernel: kernels.Sigmoid, Precision: kernels.FP32}, {Kernel: kernels.Sigmoid, Precision: kernels.FP16},
+				{Kernel: kernels.Copy, Precision: kernels.FP64},
+			} {
+				if !slices.ContainsFunc(doc.Results, func(r bench.Result) bool {
+					return r.Kernel == want.Kernel && r.Precision == want.Precision && r.Status == bench.OK
+				}) {
+					t.Errorf("no figure of %s %s", want.Kernel, want.Precision)
+				}
+			}
+			for _, r := range doc.Results {
+				if r.Status != bench.OK || warned(r, bench.Emulated) == "" || !strings.Contains(r.DeviceModel, "EMULATED") {
+					t.Errorf("%s by %s is %s (%s), marked %v", r.Spec(), r.Engine, r.Status, r.Error, r.Warnings)
+				}
+				if r.Kernel == kernels.GEMM && slices.Contains(lacks, r.Precision) {
+					t.Errorf("%s has a figure of %s, which its architecture lacks", card, r.Precision)
+				}
+			}
+			if history, _ := p.run(exitOK, "history", "--json"); len(decode[historyDocument](t, history).Runs) != 0 {
+				t.Errorf("an emulated run was kept: %s", history)
+			}
+		})
+	}
+}
+
+// TestEmulateListNamesWhatThereIs in the form that is promised.
+func TestEmulateListNamesWhatThereIs(t *testing.T) {
+	p := newProgram(t)
+	stdout, _ := p.run(exitOK, "run", "--emulate", "list", "--json")
+	list := decode[struct {
+		Cards, Scenarios []struct{ Name string }
+	}](t, stdout)
+	for _, name := range []string{"a100", "h100", "rtx4090", "v100", "t4"} {
+		if !strings.Contains(fmt.Sprint(list.Cards), name) {
+			t.Errorf("no card %s in %v", name, list.Cards)
+		}
+	}
+	if len(list.Scenarios) < 20 {
+		t.Errorf("only %d scenarios", len(list.Scenarios))
+	}
+}
