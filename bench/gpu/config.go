@@ -28,7 +28,7 @@ type Config struct {
 	Version   string       // of this program; a worker of another version is not used. "" takes any
 	Force     bool         // measure in spite of doubts and quarantine
 	Deadlines Deadlines    // what is zero is that of [DefaultDeadlines]
-	Log       func(string) // told in one sentence when a worker is lost; may be nil
+	Log       func(string) // told in one sentence when a worker is lost, from any goroutine; may be nil
 
 	// What tests replace.
 	start  func(Config) (*process, error)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"slices"
 	"strings"
@@ -44,6 +45,18 @@ var plays = map[string]func() int{
 	"killed": func() int {
 		return serve(&actor{sample: func() { kill(os.Getpid(), syscall.SIGKILL) }})
 	},
+	"killed before its child": func() int {
+		return serve(&actor{sample: func() {
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), playing+"=drains")
+			child.Stdin, child.Stderr = os.Stdin, os.Stderr // the second outlives us, the first ends it
+			if err := child.Start(); err != nil {
+				panic(err)
+			}
+			kill(os.Getpid(), syscall.SIGKILL)
+		}})
+	},
+	"drains": drain,
 	"stopped": func() int {
 		return serve(&actor{sample: func() { kill(os.Getpid(), syscall.SIGSTOP) }})
 	},
@@ -71,7 +84,7 @@ var plays = map[string]func() int{
 	},
 	"environment": func() int { return serve(&actor{absent: seen()}) },
 	"parent":      parent,
-	"tells":       func() int { return serve(&actor{sample: tell}) },
+	"tells":       func() int { return serve(&actor{sample: tell, mute: true}) },
 }
 
 // actor is the backend of a worker that is a process: good, but for what it is told.
@@ -79,11 +92,16 @@ type actor struct {
 	version string
 	absent  []string
 	sample  func()
+	mute    bool    // no heartbeats, the first of which without a reader would end it
 	doneS   float64 // that its device has worked
 }
 
 func serve(a *actor) int {
-	if err := worker.Serve(context.Background(), os.Stdin, os.Stdout, a, 20*time.Millisecond); err != nil {
+	heartbeat := 20 * time.Millisecond
+	if a.mute {
+		heartbeat = 0
+	}
+	if err := worker.Serve(context.Background(), os.Stdin, os.Stdout, a, heartbeat); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -153,16 +171,16 @@ func seen() []string {
 // The pipe that tells when a worker, or its parent, is gone: it ends with its last writer.
 const toldPipe = "TEST_PIPE"
 
-// tell writes the process id of the worker's parent into the pipe, and hangs with the pipe open.
+// tell writes the process ids of the worker's parent and its own into the pipe, and hangs with the pipe open.
 func tell() {
 	f, err := os.OpenFile(os.Getenv(toldPipe), os.O_WRONLY, 0)
 	if err != nil {
 		panic(err)
 	}
-	if _, err := fmt.Fprintf(f, "%d\n", os.Getppid()); err != nil {
+	if _, err := fmt.Fprintln(f, os.Getppid(), os.Getpid()); err != nil {
 		panic(err)
 	}
-	select {}
+	time.Sleep(time.Hour) // what has a timer is not ended for a deadlock
 }
 
 // parent measures by a worker that hangs.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,7 +52,7 @@ func launch(c Config) (*process, error) {
 	cmd.Env = environment(os.Environ(), c.Env)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = childIn, childOut, said
 	cmd.SysProcAttr = attributes()
-	cmd.WaitDelay = time.Second // for whoever still holds its standard error
+	cmd.WaitDelay = 200 * time.Millisecond // for whoever still holds its standard error
 
 	done, started := make(chan struct{}), make(chan error)
 	go reap(cmd, started, done)
@@ -107,27 +108,38 @@ func (p *process) end(term, kill time.Duration) bool {
 	return p.ended(kill)
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the end of what is written to it, and the line in which a Go program says why
+// it crashes: pages of stacks follow that.
 type tail struct {
-	mu   sync.Mutex
-	last []byte
+	mu    sync.Mutex
+	last  []byte
+	crash string
 }
+
+// crashes is how such a line begins.
+var crashes = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: |runtime: ).*$`)
 
 const tailBytes = 4 << 10
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.crash == "" {
+		t.crash = string(crashes.Find(b[:min(len(b), tailBytes)]))
+	}
 	t.last = append(t.last, b[max(0, len(b)-tailBytes):]...)
 	t.last = t.last[max(0, len(t.last)-tailBytes):]
 	return len(b), nil
 }
 
-// line is the last line that says something, cut to what fits into a sentence.
+// line is the line of a crash, or the last line that says something, cut to what fits into a sentence.
 func (t *tail) line() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	all := strings.Split(strings.ToValidUTF8(string(t.last), "?"), "\n")
+	if t.crash != "" {
+		all = []string{strings.ToValidUTF8(t.crash, "?")}
+	}
 	for _, line := range slices.Backward(all) {
 		line = strings.Map(printable, strings.TrimSpace(line))
 		if line != "" {

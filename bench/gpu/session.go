@@ -106,7 +106,7 @@ func (s *session) judge(verb worker.Verb, err error) error {
 		return said
 	case !isEnd(err):
 		return s.fail(bench.Lost, "during %s %v", verb, err)
-	case s.process.ended(time.Second): // its pipes end a moment before it does
+	case s.process.ended(2 * time.Second): // its pipes end a moment before it does
 		return s.fail(bench.Lost, "the worker ended during %s: %s", verb, s.process.how())
 	}
 	return s.fail(bench.Lost, "the worker closed its pipes during %s and did not end", verb)

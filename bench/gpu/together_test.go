@@ -130,6 +130,9 @@ func TestTogetherAfterAnInterrupt(t *testing.T) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("took %v", took)
 		}
+		if calls := cards[0].lives[0].calls; !slices.Contains(calls, "release") {
+			t.Errorf("the one that waited was not released in time: %v", calls)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package gpu
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,6 +33,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 		{"other protocol", nil, "lost", "version 2 of the protocol and this program version 1"},
 		{"exits at once", nil, "lost", "the worker ended during hello: exit status 127 (its last words: libfake.so.1: undefined symbol: cuInit)"},
 		{"killed", nil, "lost", "the worker ended during sample: signal: killed"},
+		{"killed before its child", nil, "lost", "the worker ended during sample: signal: killed"},
 		{"stopped", func(c *Config) { c.Deadlines.Silence = 2 * time.Second }, "lost", "has said nothing for 2s during sample"},
 		{"hangs", quickly, "timed_out", "lives but has not carried out sample within 100ms"},
 		{"hangs and deaf", func(c *Config) { quickly(c); c.Deadlines.Term = short }, "timed_out", "lives but has not carried out sample"},
@@ -128,19 +130,19 @@ func TestAWorkerDiesWithItsParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }() // it is only read from
-	var pid int
-	if _, err := fmt.Fscanln(f, &pid); err != nil {
+	var pid, child int
+	if _, err := fmt.Fscanln(f, &pid, &child); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+	if err := errors.Join(f.SetReadDeadline(time.Now().Add(20*time.Second)), syscall.Kill(pid, syscall.SIGKILL)); err != nil {
 		t.Fatal(err)
 	}
 	<-between.done
 	if how := between.how(); how != "signal: killed" {
 		t.Errorf("the parent %d: %s", pid, how)
 	}
-	if rest, err := io.ReadAll(f); err != nil || len(rest) != 0 { // returns when the worker is gone
-		t.Errorf("%q, %v", rest, err)
+	if rest, err := io.ReadAll(f); err != nil || len(rest) != 0 { // ends when the worker is gone
+		t.Errorf("its worker %d lives on: %q, %v, %v", child, rest, err, syscall.Kill(child, syscall.SIGKILL))
 	}
 }
 
@@ -202,7 +204,7 @@ func TestDeadlinesThatAreNotSetAreTheDefault(t *testing.T) {
 		t.Errorf("%v, want %v", d, want)
 	}
 	twice := want.Times(2)
-	if twice.Verbs[worker.Hello] != 40*time.Second || twice.Kill != 2*time.Minute || twice.Silence != want.Silence || want.Verbs[worker.Hello] != 20*time.Second {
+	if twice.Verbs[worker.Hello] != 40*time.Second || twice.Kill != 2*time.Minute || twice.Term != time.Minute || twice.Silence != want.Silence || want.Verbs[worker.Hello] != 20*time.Second {
 		t.Errorf("twice as long is %v", twice)
 	}
 	for _, v := range []worker.Verb{worker.Hello, worker.Open, worker.Prepare, worker.Sample, worker.Check, worker.Release, worker.Close} {

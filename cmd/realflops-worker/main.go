@@ -26,10 +26,18 @@ func run(stdin *os.File, stdout, stderr io.Writer, args []string) int {
 	flags := flag.NewFlagSet("realflops-worker", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	list := flags.Bool("devices", false, "list the devices instead of serving (also what it does on a terminal)")
+	var check conformance
+	flags.StringVar(&check.device, "conform", "", "hold the kernels to their oracles on the device of this `UUID`, and print the outcome as JSON")
+	flags.StringVar(&check.entries, "entries", "", "with -conform: the device functions whose names match this regular expression alone")
+	flags.BoolVar(&check.thin, "thin", false, "with -conform: fewer shapes and values")
+	flags.BoolVar(&check.ptx, "ptx", false, "with -conform: the PTX, although a cubin would serve")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	diesWithParent()
+	if check.device != "" {
+		return check.run(stdout, stderr)
+	}
 	b := &backend{node: newMachine(version)}
 	if *list || term.IsTerminal(int(stdin.Fd())) {
 		return printDevices(stdout, b.welcome())

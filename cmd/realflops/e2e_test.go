@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -147,8 +148,10 @@ func TestQuickRunKeepsItsContract(t *testing.T) {
 	p.runReadme(t)
 }
 
-// runReadme runs the commands that the README shows, but for `run` itself, which the caller did.
+// runReadme runs the commands that the README shows, but for `run` itself, which the caller did, and
+// what needs a GPU. Emulated runs are planned alone: TestEmulatedRunIsLikeARealOneAndKeepsNothing makes one.
 func (p program) runReadme(t *testing.T) {
+	p = p.with(workerInPATH(t))
 	dir := t.TempDir()
 	config := filepath.Join(dir, "path", "to", "config.json")
 	if err := os.MkdirAll(filepath.Dir(config), 0o700); err != nil {
@@ -161,8 +164,11 @@ func (p program) runReadme(t *testing.T) {
 	ran := 0
 	for _, line := range shown {
 		args := strings.Fields(line[1])
-		if len(args) == 1 && args[0] == "run" {
+		switch {
+		case len(args) == 1 && args[0] == "run", slices.Contains(args, "--device"):
 			continue
+		case slices.Contains(args, "--emulate"):
+			args = append(args, "--plan")
 		}
 		p.dir = dir
 		p.run(0, args...)

@@ -23,11 +23,17 @@ func gpuProgram(t *testing.T) program {
 	if testing.Short() {
 		t.Skip("skip: it runs both programs for a minute, and end-to-end has done it")
 	}
+	return newProgram(t, workerInPATH(t), "REALFLOPS_GPU_PATIENCE=0.1")
+}
+
+// workerInPATH is the variable that makes the program find the worker.
+func workerInPATH(t *testing.T) string {
+	t.Helper()
 	worker := os.Getenv("REALFLOPS_TEST_WORKER")
 	if worker == "" {
 		t.Fatal("REALFLOPS_TEST_WORKER is not set: it is the path of realflops-worker, which `make worker` builds; `make end-to-end` sets it")
 	}
-	return newProgram(t, "PATH="+filepath.Dir(worker)+string(os.PathListSeparator)+os.Getenv("PATH"), "REALFLOPS_GPU_PATIENCE=0.1")
+	return "PATH=" + filepath.Dir(worker) + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
 // emulated runs a verb on an emulated node and reads the document, which must fit the schema.

@@ -21,7 +21,7 @@ var cubins embed.FS
 // It is empty for devices below 5.0.
 func Images(arch int) []Image {
 	own := list(cubins, func(image int, specific bool) bool {
-		return image == arch || image/10 == arch/10 && image < arch
+		return image == arch || !specific && image/10 == arch/10 && image < arch
 	})
 	return append(own, ptxImages(arch)...)
 }

@@ -8,6 +8,7 @@ package conform
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/realflops/realflops/kernels"
 	"github.com/realflops/realflops/kernels/cuda"
@@ -21,8 +22,11 @@ type Options struct {
 	// Nearest says that the device rounds ex2.approx and rcp.approx to nearest, as the interpreter
 	// does: limits are tighter then.
 	Nearest bool
-	Select  func(cuda.Entry) bool // nil is every entry
-	Each    func(Outcome)         // called as each check ends; may be nil
+	// Large, if positive, adds checks with an operand of so many bytes, of which only the ends are
+	// looked at. 5 GiB are more than 32 bits count; that takes up to 15 GiB of the device's memory.
+	Large  int64
+	Select func(cuda.Entry) bool // nil is every entry
+	Each   func(Outcome)         // called as each check ends; may be nil
 }
 
 // Outcome is how one check of one device function ended.
@@ -70,7 +74,11 @@ func Check(dev cuda.Device, o Options) ([]Outcome, error) {
 		if o.Select != nil && !o.Select(e) {
 			continue
 		}
-		for _, c := range checks(e) {
+		todo := checks(e)
+		if o.Large > 0 {
+			todo = append(slices.Clone(todo), largeChecks(e, o.Large)...)
+		}
+		for _, c := range todo {
 			s := &subject{dev: dev, entry: e, thin: o.Thin, nearest: o.Nearest}
 			err := c.run(s)
 			outcome := Outcome{Entry: e.Name, Check: c.promise, Cases: s.cases, Worst: s.worst.text, Err: err}

@@ -38,26 +38,25 @@ func (s *subject) oracle() oracle {
 // second operand of a gradient being drawn at random.
 func elementwiseValues(s *subject) error {
 	f := stored(s.entry.Precision)
-	for i, values := range patterns(f, s.thin) {
-		operands := [][]byte{values}
-		if s.inputs() == 2 {
-			operands = [][]byte{companion(f, values, uint64(i)), values}
+	values := patterns(f, s.thin)
+	operands := [][]byte{values}
+	if s.inputs() == 2 {
+		operands = [][]byte{companion(f, values, 0), values}
+	}
+	out, err := s.elementwise(f, operands)
+	if err != nil {
+		return err
+	}
+	at := make([]uint64, len(operands))
+	for i := range len(out) / f.bytes {
+		for j, o := range operands {
+			at[j] = f.at(o, i)
 		}
-		out, err := s.elementwise(f, operands)
+		share, err := s.oracle()(f, s.nearest, at, f.at(out, i))
 		if err != nil {
 			return err
 		}
-		for j := range len(out) / f.bytes {
-			at := make([]uint64, 0, 2)
-			for _, o := range operands {
-				at = append(at, f.at(o, j))
-			}
-			share, err := s.oracle()(f, s.nearest, at, f.at(out, j))
-			if err != nil {
-				return err
-			}
-			s.note(share, func() string { return fmt.Sprintf("of %#x", at) })
-		}
+		s.note(share, func() string { return fmt.Sprintf("of %#x", at) })
 	}
 	return nil
 }
@@ -70,14 +69,14 @@ func (s *subject) elementwise(f format, operands [][]byte) ([]byte, error) {
 	return s.launch(kernels.Shape{N: len(operands[0]) / f.bytes}, 0, all)
 }
 
-// patterns are lists of values to go through.
-func patterns(f format, thin bool) [][]byte {
+// patterns are the values to go through.
+func patterns(f format, thin bool) []byte {
 	if f.bytes == 2 {
 		all := make([]byte, 2<<16)
 		for bits := range 1 << 16 {
 			f.put(all, bits, uint64(bits))
 		}
-		return [][]byte{all}
+		return all
 	}
 	// The steps are primes, so that all kinds of low bits are among the values: some 600 000 of all
 	// fp32, and as many again of [2^-14, 128) on both sides of 0, where activations are curved.
@@ -99,7 +98,7 @@ func patterns(f format, thin bool) [][]byte {
 	for i, bits := range values {
 		f.put(list, i, bits)
 	}
-	return [][]byte{list}
+	return list
 }
 
 // specials are zeros, subnormals, the ends of the range, infinities and NaNs, of both signs.

@@ -188,3 +188,31 @@ func TestL2KeepsWhatWasUsedLast(t *testing.T) {
 		}
 	}
 }
+
+// A product whose operands do not fit into L2 reads them again by the wave; by hand for 8192x8192x8192 of
+// fp16 on A100: 64 x 64 tiles, 216 blocks at once are 8 x 27 tiles, 4096/216 waves.
+func TestTrafficOfAProduct(t *testing.T) {
+	c := find1(t, "a100")
+	tile := cuda.Entry{TileM: 128, TileN: 128, Block: 256, Shared: 48 << 10}
+	product := func(n uint64) traits {
+		tr, ok := traitsOf(cuda.Launch{Entry: "gemm_fp16_fp32", Params: []uint64{0, 1 << 32, 2 << 32, n, n, n}})
+		if !ok {
+			t.Fatal("no traits")
+		}
+		return tr
+	}
+	l2 := &residency{capacity: c.L2Bytes}
+	const once = 2 * 8192 * 8192
+	want := once + math.Ceil(64*64/216.0)*(8*128+27*128)*8192*2
+	for range 2 {
+		if got := c.traffic(l2, product(8192), tile); got != want {
+			t.Errorf("8192: %.4g bytes, want %.4g", got, want)
+		}
+	}
+	l2 = &residency{capacity: c.L2Bytes}
+	for i, want := range []float64{3 * 2 * 1024 * 1024, 0} { // fits: read once, and then not at all
+		if got := c.traffic(l2, product(1024), tile); got != want {
+			t.Errorf("1024, pass %d: %.4g bytes, want %.4g", i, got, want)
+		}
+	}
+}

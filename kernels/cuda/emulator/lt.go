@@ -1,8 +1,8 @@
 package emulator
 
 import (
-	"fmt"
 	"math"
+	"strings"
 
 	"github.com/realflops/realflops/kernels"
 	"github.com/realflops/realflops/kernels/cuda"
@@ -40,13 +40,21 @@ type product struct {
 	entry     cuda.Entry // of the own kernel whose twin computes it
 }
 
+// ltPrecision is the precision that is described, or "".
+func ltPrecision(w []uint64) kernels.Precision {
+	if len(w) < ltWords {
+		return ""
+	}
+	return ltTypes[[3]uint64{w[0], w[4], w[12]}]
+}
+
 // ltProduct reads the description; false if the library would not take it, or the emulator does not.
 func ltProduct(c Card, w []uint64) (product, bool) {
 	if len(w) < ltWords {
 		return product{}, false
 	}
 	a, b, d := w[4:8], w[8:12], w[12:16]
-	p := product{precision: ltTypes[[3]uint64{w[0], a[0], d[0]}]}
+	p := product{precision: ltPrecision(w)}
 	if p.precision == "" || b[0] != a[0] || c.PerClock.Library[p.precision] == 0 {
 		return product{}, false
 	}
@@ -79,7 +87,7 @@ func ltTilings(yield func(tiling) bool) {
 	for m := 16; m <= 256; m *= 2 {
 		for n := 16; n <= 256; n *= 2 {
 			for parts := 1; parts <= 32; parts *= 2 {
-				if m*n <= 128*256 && !yield(tiling{m, n, parts}) {
+				if !yield(tiling{m, n, parts}) {
 					return
 				}
 			}
@@ -129,26 +137,27 @@ func (c *session) ltHeuristic(q request) answer {
 }
 
 func (p *process) ltMatmul(q request) answer {
-	what, ok := ltProduct(p.dev.Card, q.words)
-	if !ok {
-		return code(errInvalidValue)
-	}
-	b, a, out := q.word(ltWords), q.word(ltWords+1), q.word(ltWords+2)
-	l, err := what.entry.Launch(what.shape, p.dev.SMs, []cuda.Ptr{cuda.Ptr(out), cuda.Ptr(a), cuda.Ptr(b)})
-	if err != nil {
-		return code(errInvalidValue)
-	}
-	t, _ := traitsOf(l)
-	return p.struck("lt_"+what.entry.Name, t, func() (Work, error) {
-		cut, w := p.tiling(what)
-		w.MemoryBytes = p.dev.traffic(&p.l2, t, cuda.Entry{TileM: cut.m, TileN: cut.n, Block: 256, Shared: 32 << 10})
-		return w, p.multiply(l, t)
+	kernel := "lt_gemm_" + strings.ReplaceAll(string(ltPrecision(q.words)), "/", "_")
+	return p.again(kernel, made(kernel, q.words...), func(flip bool) (*repeat, int) {
+		what, ok := ltProduct(p.dev.Card, q.words)
+		if !ok {
+			return nil, errInvalidValue
+		}
+		b, a, out := q.word(ltWords), q.word(ltWords+1), q.word(ltWords+2)
+		l, err := what.entry.Launch(what.shape, p.dev.SMs, []cuda.Ptr{cuda.Ptr(out), cuda.Ptr(a), cuda.Ptr(b)})
+		if err != nil {
+			return nil, errInvalidValue
+		}
+		t, _ := traitsOf(l)
+		cut, w := what.best(p.dev.Card)
+		tile := cuda.Entry{TileM: cut.m, TileN: cut.n, Block: 256, Shared: 32 << 10}
+		return &repeat{traits: t, tile: tile, run: func() (Work, error) { return w, p.multiply(l, t, flip) }}, 0
 	})
 }
 
 // multiply computes the product, unless its result is there already.
-func (p *process) multiply(l cuda.Launch, t traits) error {
-	j := &job{runner: p.runner, space: p.space, traits: t, launch: l, function: &function{image: &image{Module: &ptxvm.Module{}}}}
+func (p *process) multiply(l cuda.Launch, t traits, flip bool) error {
+	j := &job{runner: p.runner, space: p.space, traits: t, launch: l, flip: flip, function: &function{image: &image{Module: &ptxvm.Module{}}}}
 	id, err := j.outcome()
 	if err != nil {
 		return err
@@ -161,17 +170,5 @@ func (p *process) multiply(l cuda.Launch, t traits) error {
 	if err := twin.Run(l, view{p.space.Memory}); err != nil {
 		return err
 	}
-	p.space.wrote(out, id)
-	return nil
-}
-
-// tiling is the best one, which is looked for once a product.
-func (p *process) tiling(what product) (tiling, Work) {
-	key := fmt.Sprint(what.precision, what.shape)
-	if t, ok := p.tilings[key]; ok {
-		return t, what.work(t)
-	}
-	t, w := what.best(p.dev.Card)
-	p.tilings[key] = t
-	return t, w
+	return j.settle(id)
 }

@@ -1,10 +1,6 @@
 package emulator
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-
 	"github.com/realflops/realflops/kernels/cuda/ptxvm"
 )
 
@@ -22,7 +18,7 @@ type process struct {
 	events    map[uint64]*float64 // when, by the device's clock; nil until recorded
 	next      uint64              // handle
 	l2        residency
-	tilings   map[string]tiling // of the library's products
+	repeats   map[content]*repeat
 
 	sticky  int  // what every call answers from now on
 	pending int  // what the next answered call tells, once
@@ -34,7 +30,7 @@ func newProcess(c *session, d *device) *process {
 		session: c, dev: d, retained: 1,
 		space: newSpace(ptxvm.NewMemory(hostBudget)), sizes: map[uint64]int64{}, pins: map[uint64]*pin{},
 		images: map[uint64]*image{}, functions: map[uint64]*function{}, events: map[uint64]*float64{},
-		next: 1, tilings: map[string]tiling{}, l2: residency{capacity: d.L2Bytes},
+		next: firstHandle, repeats: map[content]*repeat{}, l2: residency{capacity: d.L2Bytes},
 	}
 }
 
@@ -50,6 +46,10 @@ func (p *process) end() {
 	}
 	p.dev.close()
 }
+
+// firstHandle keeps handles, which callers hold as pointers, above what a runtime takes for no pointer
+// (Go ends a program that has one below 4096 on a stack) and below where any has its heap.
+const firstHandle = 1 << 20
 
 // handle is a number that was not given before.
 func (p *process) handle() uint64 {
@@ -170,139 +170,6 @@ func (p *process) free(q request) answer {
 	p.space.wrote(extent{addr, addr + uint64(n)}, 0)
 	p.dev.take(-n)
 	p.takeHost(-n)
-	return answer{}
-}
-
-func piece(addr, n uint64) extent { return extent{addr, addr + n} }
-
-// upload takes the data of the request, over the bus.
-func (p *process) upload(q request) answer {
-	e := piece(q.word(1), uint64(q.data.N))
-	b, err := p.space.bytes(e)
-	if err != nil {
-		return p.refuse("upload", err)
-	}
-	p.space.wrote(e, 0)
-	if _, err := io.ReadFull(q.data, b); err != nil {
-		return code(errUnknown)
-	}
-	p.dev.copies(e.bytes())
-	return answer{}
-}
-
-func (p *process) download(q request) answer {
-	b, err := p.space.bytes(piece(q.word(1), q.word(2)))
-	if err != nil {
-		return p.refuse("download", err)
-	}
-	p.dev.copies(int64(len(b)))
-	return answer{data: b}
-}
-
-func (p *process) copyWithin(q request) answer {
-	to, from := piece(q.word(1), q.word(3)), piece(q.word(2), q.word(3))
-	dst, err := p.space.bytes(to)
-	if err != nil {
-		return p.refuse("copy", err)
-	}
-	src, err := p.space.bytes(from)
-	if err != nil {
-		return p.refuse("copy", err)
-	}
-	p.space.wrote(to, 0)
-	copy(dst, src)
-	p.dev.launch(Work{Blocks: p.dev.SMs, MemoryBytes: float64(p.l2.touch(from) + p.l2.touch(to))})
-	return answer{}
-}
-
-func (p *process) memset(q request) answer {
-	v, n, size := q.word(2), q.word(3), q.word(4)
-	if size != 1 && size != 2 && size != 4 || n > 1<<40 {
-		return code(errInvalidValue)
-	}
-	e := piece(q.word(1), n*size)
-	b, err := p.space.bytes(e)
-	if err != nil {
-		return p.refuse("memset", err)
-	}
-	p.space.wrote(e, 0)
-	for i := 0; i < len(b) && i < int(size); i++ {
-		b[i] = byte(v >> (8 * i))
-	}
-	for done := int(size); done < len(b); done *= 2 {
-		copy(b[done:], b[:done])
-	}
-	p.dev.launch(Work{Blocks: p.dev.SMs, MemoryBytes: float64(p.l2.touch(e))})
-	return answer{}
-}
-
-// refuse is for a piece of memory that the process does not have.
-func (p *process) refuse(what string, err error) answer {
-	p.logf("device %d: %s: %v", p.dev.index, what, err)
-	return code(errInvalidValue)
-}
-
-func (p *process) pin(q request) answer {
-	n := int64(min(q.word(1), 1<<40))
-	if n == 0 {
-		return code(errInvalidValue)
-	}
-	if !p.takeHost(n) {
-		return code(errOutOfMemory)
-	}
-	m, err := newPin(n)
-	if err != nil {
-		p.takeHost(-n)
-		p.logf("page-locked memory of %d bytes: %v", n, err)
-		return code(errOutOfMemory)
-	}
-	id := p.handle()
-	p.pins[id] = m
-	return value(id, m.pid, m.fd)
-}
-
-func (p *process) unpin(q request) answer {
-	m := p.pins[q.word(1)]
-	if m == nil {
-		return code(errInvalidValue)
-	}
-	delete(p.pins, q.word(1))
-	p.takeHost(-int64(len(m.data)))
-	m.close()
-	return answer{}
-}
-
-// pinned is the pieces of memory, of the device and of the host, that a copy is about.
-func (p *process) pinned(q request) (e extent, dev, host []byte, err error) {
-	m, offset, n := p.pins[q.word(2)], q.word(3), q.word(4)
-	if m == nil || n > uint64(len(m.data)) || offset > uint64(len(m.data))-n {
-		return e, nil, nil, fmt.Errorf("%d bytes at %d of page-locked memory %d, which is not there", n, offset, q.word(2))
-	}
-	e = piece(q.word(1), n)
-	dev, err = p.space.bytes(e)
-	return e, dev, m.data[offset:][:n], err
-}
-
-func (p *process) uploadPinned(q request) answer {
-	e, dev, host, err := p.pinned(q)
-	if err != nil {
-		return p.refuse("upload", err)
-	}
-	if !bytes.Equal(dev, host) { // so that what is known of the memory stays known
-		p.space.wrote(e, 0)
-		copy(dev, host)
-	}
-	p.dev.copies(e.bytes())
-	return answer{}
-}
-
-func (p *process) downloadPinned(q request) answer {
-	e, dev, host, err := p.pinned(q)
-	if err != nil {
-		return p.refuse("download", err)
-	}
-	copy(host, dev)
-	p.dev.copies(e.bytes())
 	return answer{}
 }
 

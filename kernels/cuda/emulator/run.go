@@ -54,6 +54,7 @@ type job struct {
 	traits   traits
 	launch   cuda.Launch
 	sms      int
+	flip     bool // one bit of the result is to be wrong
 }
 
 // result is the operand that a launch writes: by the convention of kernels/cuda the first.
@@ -97,11 +98,24 @@ func (j *job) run() (ptxvm.Counts, error) {
 	if err != nil {
 		return n, err
 	}
-	j.space.wrote(out, id)
 	j.mu.Lock()
 	j.counts[key] = n
 	j.mu.Unlock()
-	return n, nil
+	return n, j.settle(id)
+}
+
+// settle notes what the result holds now, once its bit is wrong that is to be.
+func (j *job) settle(id content) error {
+	out := j.traits.result().extent
+	if j.flip {
+		b, err := j.space.bytes(out)
+		if err != nil {
+			return err
+		}
+		b[len(b)/3] ^= 0x40 // a third of the way in, the second bit of a byte from the top
+	}
+	j.space.wrote(out, id)
+	return nil
 }
 
 // outcome is the content that the launch will make of its operands' contents.
@@ -119,6 +133,9 @@ func (j *job) outcome() (content, error) {
 			return 0, fmt.Errorf("operand %d of %s: %w", i, j.launch.Entry, err)
 		}
 		words = append(words, uint64(id))
+	}
+	if j.flip {
+		words = append(words, 1)
 	}
 	return made("launch "+j.launch.Entry, words...), nil
 }
@@ -161,9 +178,7 @@ func (j *job) sample() (n ptxvm.Counts, reduced bool, err error) {
 	if err != nil {
 		return n, false, err
 	}
-	for i := range out {
-		out[i] = ptxvm.Poison
-	}
+	repeatBytes(out, []byte{ptxvm.Poison})
 	x0, x1, reduced := j.reduced()
 	if !reduced {
 		n, err = j.sampleAt(j.launch)

@@ -12,11 +12,11 @@ import (
 	"github.com/realflops/realflops/kernels/cuda/ptxvm"
 )
 
-// quantiles is a table of 65536 different fp32 values around 0.
-func quantiles() []byte {
-	b := make([]byte, 4<<16)
-	for i := range 1 << 16 {
-		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(float32(i-1<<15)/3000))
+// values are n fp32 numbers around 0, 150000 of them different: more than a table starts with.
+func values(n int) []byte {
+	b := make([]byte, 4*n)
+	for i := range n {
+		binary.LittleEndian.PutUint32(b[4*i:], math.Float32bits(float32(i%150000-75000)/9000))
 	}
 	return b
 }
@@ -66,7 +66,7 @@ func TestLargeLaunchesGiveTheInterpretersBits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		x := bytes.Repeat(quantiles(), n>>16)
+		x := values(n)
 		want := interpreted(t, 80, e, kernels.Shape{N: n}, make([]byte, 4*n), x)
 
 		l := start(t, "a100").driver(t)
@@ -120,13 +120,14 @@ func TestRepeatedLaunchRunsAgainAfterAWrite(t *testing.T) {
 	}
 	l := start(t, "a100").driver(t)
 	m := l.load(80)
+	f := l.word(opFunction, []byte(e.Name), ctx0, m)
 	src, dst, other := l.alloc(4*n), l.alloc(4*n), l.alloc(4*n)
 	run := func(to uint64) []byte {
 		launch, err := e.Launch(kernels.Shape{N: n}, 108, []cuda.Ptr{cuda.Ptr(to), cuda.Ptr(src)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.launch(m, launch)
+		l.enqueue(f, launch)
 		return l.must(opDownload, nil, ctx0, to, 4*n)
 	}
 	one := bytes.Repeat([]byte{0, 0, 0x80, 0x3f}, n)

@@ -19,10 +19,12 @@ type space struct {
 	*ptxvm.Memory
 	pieces map[extent]content
 	where  map[content]extent // of pieces; one that is gone may linger
+
+	writes uint64 // how often something was written, or freed
 }
 
 func newSpace(m *ptxvm.Memory) *space {
-	return &space{m, map[extent]content{}, map[content]extent{}}
+	return &space{Memory: m, pieces: map[extent]content{}, where: map[content]extent{}}
 }
 
 // view is the memory as package twin takes it.
@@ -55,6 +57,7 @@ func (s *space) holds(e extent, id content) bool {
 
 // wrote notes that e was written, and that it holds id now; 0 is unknown.
 func (s *space) wrote(e extent, id content) {
+	s.writes++
 	for o, was := range s.pieces {
 		if o.overlaps(e) {
 			delete(s.pieces, o)
@@ -76,6 +79,7 @@ func (s *space) find(id content) (extent, bool) {
 
 // forget gives up all that is known.
 func (s *space) forget() {
+	s.writes++
 	clear(s.pieces)
 	clear(s.where)
 }

@@ -12,44 +12,49 @@ import (
 // the interpreter computed it: so that a long operand costs its distinct values alone. It is an open hash
 // table, for the operands of a benchmark hold 65536 values in tens of millions of elements.
 type valueTable struct {
-	keys, results []uint64
-	used          []bool
-	n             int
+	entries []valueEntry // as many as a power of two, at most half of them in use
+	n       int
 }
 
-func newValueTable(size int) *valueTable {
-	return &valueTable{keys: make([]uint64, size), results: make([]uint64, size), used: make([]bool, size)}
+type valueEntry struct {
+	key    uint64
+	result uint32
+	state  valueState
 }
 
-// slot is where the key is, or where it belongs.
-func (t *valueTable) slot(key uint64) int {
-	mask := len(t.keys) - 1
-	i := int(key*0x9e3779b97f4a7c15>>32) & mask
-	for t.used[i] && t.keys[i] != key {
-		i = (i + 1) & mask
+type valueState uint32
+
+const (
+	unused valueState = iota
+	asked             // the kernel is yet to be run on it
+	known
+)
+
+func newValueTable(size int) *valueTable { return &valueTable{entries: make([]valueEntry, size)} }
+
+// at is the entry of the key, or the unused one where it belongs.
+func (t *valueTable) at(key uint64) *valueEntry {
+	mask := len(t.entries) - 1
+	for i := int(key*0x9e3779b97f4a7c15>>32) & mask; ; i = (i + 1) & mask {
+		if e := &t.entries[i]; e.state == unused || e.key == key {
+			return e
+		}
 	}
-	return i
 }
 
-// add makes a place for the key, and reports whether it is new.
-func (t *valueTable) add(key uint64) bool {
-	i := t.slot(key)
-	if t.used[i] {
-		return false
-	}
-	t.used[i], t.keys[i] = true, key
-	if t.n++; 2*t.n > len(t.keys) {
-		bigger := newValueTable(2 * len(t.keys))
-		for j, used := range t.used {
-			if used {
-				k := bigger.slot(t.keys[j])
-				bigger.used[k], bigger.keys[k], bigger.results[k] = true, t.keys[j], t.results[j]
+// ask notes a key that is not in the table.
+func (t *valueTable) ask(e *valueEntry, key uint64) {
+	e.key, e.state = key, asked
+	if t.n++; 2*t.n > len(t.entries) {
+		bigger := newValueTable(2 * len(t.entries))
+		for _, e := range t.entries {
+			if e.state != unused {
+				*bigger.at(e.key) = e
 			}
 		}
 		bigger.n = t.n
 		*t = *bigger
 	}
-	return true
 }
 
 // byValue carries out a launch whose elements depend on their own operands alone: the kernel
@@ -60,7 +65,7 @@ func (j *job) byValue() error {
 	defer j.mu.Unlock()
 	t := j.values[key]
 	if t == nil {
-		t = newValueTable(1 << 18)
+		t = newValueTable(1 << 17)
 	}
 	ops := make([][]byte, len(j.traits.operands))
 	for i, o := range j.traits.operands {
@@ -80,17 +85,25 @@ func (j *job) byValue() error {
 	}
 	n := len(ops[0]) / size
 	var fresh []uint64
+	first := n // element whose result is not known yet
 	for i := range n {
-		if k := keyAt(i); t.add(k) {
+		k := keyAt(i)
+		switch e := t.at(k); e.state {
+		case known:
+			setElement(ops[0], i, size, uint64(e.result))
+			continue
+		case unused:
 			fresh = append(fresh, k)
+			t.ask(e, k)
 		}
+		first = min(first, i)
 	}
 	if err := j.learn(t, fresh, size, len(ops)); err != nil {
 		return err
 	}
 	j.values[key] = t
-	for i := range n {
-		setElement(ops[0], i, size, t.results[t.slot(keyAt(i))])
+	for i := first; i < n; i++ {
+		setElement(ops[0], i, size, uint64(t.at(keyAt(i)).result))
 	}
 	return nil
 }
@@ -127,7 +140,8 @@ func (j *job) learn(t *valueTable, keys []uint64, size, operands int) error {
 		return err
 	}
 	for i, k := range keys {
-		t.results[t.slot(k)] = element(bufs[0], i, size)
+		e := t.at(k)
+		e.result, e.state = uint32(element(bufs[0], i, size)), known
 	}
 	return nil
 }

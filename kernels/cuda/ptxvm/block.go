@@ -111,9 +111,7 @@ func (b *block) locate(w *warp, fault *Fault) *Fault {
 	fault.Function, fault.Block = f.Name, b.index
 	if pc := int(w.current.pc); pc < len(f.code) {
 		fault.Line = f.code[pc].line
-		if fault.Line >= 1 && fault.Line <= len(f.lines) {
-			fault.Source = strings.TrimSpace(f.lines[fault.Line-1])
-		}
+		fault.Source = lineOf(f.text, fault.Line)
 	}
 	return fault
 }
@@ -181,3 +179,13 @@ func (b *block) stuck() {
 }
 
 func firstLane(m uint32) int { return bits.TrailingZeros32(m) & 31 }
+
+// lineOf is line n of a text, counted from 1, without the space around it.
+func lineOf(text string, n int) string {
+	for line := range strings.Lines(text) {
+		if n--; n == 0 {
+			return strings.TrimSpace(line)
+		}
+	}
+	return ""
+}

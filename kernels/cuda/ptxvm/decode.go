@@ -12,6 +12,7 @@ type decoder struct {
 	*body
 	s    *statement
 	in   *instruction
+	base string   // the opcode without its modifiers
 	mods []string // those not looked at yet
 	err  error
 }
@@ -66,13 +67,21 @@ func (b *body) placeDynamic() int {
 }
 
 func (d *decoder) decode() error {
-	parts := strings.Split(d.s.op, ".")
-	for _, m := range parts[1:] {
-		d.mods = append(d.mods, "."+m)
+	name, mods := d.s.op, ""
+	if dot := strings.IndexByte(name, '.'); dot >= 0 {
+		name, mods = name[:dot], name[dot:]
 	}
+	for mods != "" { // each keeps its dot
+		end := strings.IndexByte(mods[1:], '.') + 1
+		if end == 0 {
+			end = len(mods)
+		}
+		d.mods, mods = append(d.mods, mods[:end]), mods[end:]
+	}
+	d.base = name
 	d.in.line, d.in.name, d.in.guard, d.in.not = d.s.line, d.s.op, d.s.guard, d.s.not
 	d.in.guardChecked = d.in.guard >= 0
-	decode := opcodes[parts[0]]
+	decode := opcodes[name]
 	if decode == nil {
 		return fmt.Errorf("an instruction that is not run here")
 	}

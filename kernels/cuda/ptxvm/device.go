@@ -17,6 +17,8 @@ type Device struct {
 	Seed   uint64 // of the order in which blocks and warps run
 	Budget int64  // warp instructions a block; 0: DefaultBudget
 
+	Exclusive bool // of launches, see there
+
 	info      cuda.Info
 	functions map[string]*Function
 	pinned    map[*byte]bool
@@ -66,7 +68,8 @@ func (d *Device) Load(image cuda.Image) error {
 		return fmt.Errorf("image %s: %w", image.Name, err)
 	}
 	if d.info.Arch != 0 && m.Target > d.info.Arch {
-		return fmt.Errorf("image %s: %w: for compute capability %d, and the device has %d", image.Name, cuda.ErrImage, m.Target, d.info.Arch)
+		return fmt.Errorf("image %s: %w: for compute capability %d, and the device has %d",
+			image.Name, cuda.ErrImage, m.Target, d.info.Arch)
 	}
 	for name, f := range m.Functions {
 		d.functions[name] = f
@@ -142,7 +145,7 @@ func (d *Device) Launch(l cuda.Launch) error {
 	}
 	d.last, err = Run(context.Background(), d.Memory, Launch{
 		Function: f, Grid: l.Grid, Block: l.Block, Shared: l.Shared, Params: params,
-		Seed: d.Seed, Budget: d.Budget, SMs: d.info.SMs,
+		Seed: d.Seed, Budget: d.Budget, SMs: d.info.SMs, Exclusive: d.Exclusive,
 	})
 	d.total.Add(d.last)
 	if err != nil {

@@ -87,7 +87,8 @@ func (d *decoder) asyncCopy() execute {
 	shared, global := d.take(".shared", ".shared::cta") != "", d.has(".global")
 	d.dropHints()
 	n := d.arg(2)
-	if !shared || !global || cached == "" || n.kind != operandLiteral || n.bits != 4 && n.bits != 8 && n.bits != 16 || cached == ".cg" && n.bits != 16 {
+	sized := n.kind == operandLiteral && (n.bits == 16 || cached == ".ca" && (n.bits == 4 || n.bits == 8))
+	if !shared || !global || !sized {
 		d.fail("a copy that is not of 4, 8 or 16 bytes (.cg: 16) from global to shared memory")
 		return nil
 	}

@@ -79,7 +79,7 @@ func extreme(t valueType, least bool) func(old, v uint64) uint64 {
 // order; an atomic of shared memory is no part of a race.
 func decodeAtomic(d *decoder) execute {
 	d.in.class = ClassAtomic
-	result := d.base() == "atom"
+	result := d.base == "atom"
 	d.dropHints()
 	d.take(".acq_rel")
 	d.dropHints()
@@ -116,40 +116,58 @@ func decodeAtomic(d *decoder) execute {
 		}
 	}
 	d.classifyAtomic(s, t.width/8)
-	read := func(w *warp, o operandIndex, i int) uint64 {
-		if t.width == 64 {
-			return w.src64(o)[i]
-		}
-		return uint64(w.src32(o)[i])
+	x := &atomicAccess{target: where, element: transfer{size: t.width / 8, mask: ^uint64(0)}, wide: t.width == 64, to: to, a: a, b: b, f: f}
+	return x.execute
+}
+
+// atomicAccess is a decoded atom or red.
+type atomicAccess struct {
+	target
+	element transfer
+	wide    bool  // 64 bits
+	to      int32 // where the old value goes, or -1
+	a, b    operandIndex
+	f       func(old, v uint64) uint64 // nil: compare with a, and swap in b
+}
+
+func (x *atomicAccess) read(w *warp, o operandIndex, lane int) uint64 {
+	if x.wide {
+		return w.src64(o)[lane]
 	}
-	x := transfer{size: t.width / 8, mask: ^uint64(0)}
-	return func(w *warp, m uint32) {
-		var addr [32]uint64
-		where.addresses(w, &addr)
-		s := where.resolve(w, &addr, m)
-		if s == spaceGlobal {
-			w.block.runner.atomic.Lock()
-			defer w.block.runner.atomic.Unlock()
-		}
-		for l := m; l != 0; l &= l - 1 {
-			i := bits.TrailingZeros32(l) & 31
-			p := w.atomicBytes(s, addr[i], x.size, where.slot, i)
-			old, v := x.element(p), read(w, a, i)
-			if f != nil {
-				v = f(old, v)
-			} else if old != v {
-				v = old
-			} else {
-				v = read(w, b, i)
-			}
-			put(p, x.size, v)
-			switch {
-			case to < 0:
-			case t.width == 64:
-				w.r64[to][i] = old
-			default:
-				w.r32[to][i] = uint32(old)
-			}
+	return uint64(w.src32(o)[lane])
+}
+
+// next is what an atomic leaves where old was.
+func (x *atomicAccess) next(w *warp, old uint64, lane int) uint64 {
+	v := x.read(w, x.a, lane)
+	switch {
+	case x.f != nil:
+		return x.f(old, v)
+	case old == v:
+		return x.read(w, x.b, lane)
+	}
+	return old
+}
+
+func (x *atomicAccess) execute(w *warp, m uint32) {
+	var addr [32]uint64
+	x.addresses(w, &addr)
+	s := x.resolve(w, &addr, m)
+	if s == spaceGlobal {
+		w.block.runner.atomic.Lock()
+		defer w.block.runner.atomic.Unlock()
+	}
+	for l := m; l != 0; l &= l - 1 {
+		i := bits.TrailingZeros32(l) & 31
+		p := w.atomicBytes(s, addr[i], x.element.size, x.slot, i)
+		old := x.element.element(p)
+		put(p, x.element.size, x.next(w, old, i))
+		switch {
+		case x.to < 0:
+		case x.wide:
+			w.r64[x.to][i] = old
+		default:
+			w.r32[x.to][i] = uint32(old)
 		}
 	}
 }

@@ -24,14 +24,17 @@ func decodeExit(d *decoder) execute {
 }
 
 // decodeBarrier decodes bar.sync a{, b}, barrier.sync{.aligned}, and bar.warp.sync, at which a warp
-// that runs in lockstep has nothing to wait for.
+// that runs in lockstep has nothing to wait for, but after which lanes may read what others wrote.
 func decodeBarrier(d *decoder) execute {
 	d.in.class = ClassBarrier
 	if d.has(".warp") {
 		d.has(".sync")
 		d.args(1)
 		named := d.source(d.arg(0), bits32)
-		return func(w *warp, m uint32) { w.members(m, w.src32(named), "bar.warp.sync") }
+		return func(w *warp, m uint32) {
+			w.members(m, w.src32(named), "bar.warp.sync")
+			w.phase++ // of all its lanes: those of another mask are not told apart
+		}
 	}
 	d.has(".cta")
 	if !d.has(".sync") {

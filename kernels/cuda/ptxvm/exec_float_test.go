@@ -39,10 +39,10 @@ func exactFMA(a, b, c float64) (*big.Float, bool) {
 // TestFMA32RoundsOnce holds fma.rn.f32 to exact arithmetic, also where fp64 would round twice.
 func TestFMA32RoundsOnce(t *testing.T) {
 	rows := rowsOf(floats32, near)
-	// 1 + 2^-23 times 1 + 2^-23 lies just above a tie that 2^-80 less, or more, decides.
-	rows = append(rows, []uint64{0x3f800001, 0x3fc00001, 0x17800000}, []uint64{0x3f800001, 0x3fc00001, 0x97800000},
-		[]uint64{0x3f800000, 0x3f800000, 0x33800000}, []uint64{0x00800001, 0x3f000001, 0x80000001},
-		[]uint64{0x3f800001, 0x33800000, 0x3f800000}, []uint64{0x33800000, 0x3f800000, 0x3f800001})
+	// (1 + 2^-23)(1 - 2^-23) is 2^-46 short of 1. With it the product below is that little short of half a step of c,
+	// which fp64 cannot tell from half a step: rounded twice, the tie goes up to the even neighbour.
+	rows = append(rows, []uint64{0x41000001, 0x40fffffe, 0x4e800001}, []uint64{0xc1000001, 0x40fffffe, 0xce800001},
+		[]uint64{0x41000001, 0xc0fffffe, 0x4e800001}, []uint64{0x1a000001, 0x19fffffe, 0x00400001}, []uint64{0x9a000001, 0x19fffffe, 0x80400001})
 	for i, got := range lanes(t, "fma.rn.f32 d, a, b, c;", []int{32, 32, 32, 32}, rows) {
 		a, b, c := float64(f32(rows[i][0])), float64(f32(rows[i][1])), float64(f32(rows[i][2]))
 		want := math.Float32bits(float32(a*b + c))
@@ -52,6 +52,36 @@ func TestFMA32RoundsOnce(t *testing.T) {
 		}
 		if !same(uint32(got), want) {
 			t.Errorf("fma(%x, %x, %x): got %x, want %x", rows[i][0], rows[i][1], rows[i][2], got, want)
+		}
+	}
+}
+
+// TestModifiedFMARoundsOnce is the same for a form with a modifier.
+func TestModifiedFMARoundsOnce(t *testing.T) {
+	rows := [][]uint64{{0x41000001, 0x40fffffe, 0x4e800001}, {0xc1000001, 0x40fffffe, 0xce800001}}
+	for i, got := range lanes(t, "fma.rn.ftz.f32 d, a, b, c;", []int{32, 32, 32, 32}, rows) {
+		if got != rows[i][2] {
+			t.Errorf("got %x, want %x", got, rows[i][2])
+		}
+	}
+}
+
+// TestDirectedFMA holds fma.rz, .rm and .rp to exact arithmetic, where the result is a normal number.
+func TestDirectedFMA(t *testing.T) {
+	rows := rowsOf(floats32, near)
+	for mode, rounding := range map[string]big.RoundingMode{"rz": big.ToZero, "rm": big.ToNegativeInf, "rp": big.ToPositiveInf} {
+		for i, got := range lanes(t, "fma."+mode+".f32 d, a, b, c;", []int{32, 32, 32, 32}, rows) {
+			exact, ok := exactFMA(float64(f32(rows[i][0])), float64(f32(rows[i][1])), float64(f32(rows[i][2])))
+			if !ok {
+				continue
+			}
+			if size, _ := new(big.Float).Abs(exact).Float64(); size < 0x1p-126 || size > 0x1p127 {
+				continue
+			}
+			want, _ := new(big.Float).SetPrec(24).SetMode(rounding).Set(exact).Float32()
+			if f32(got) != want {
+				t.Errorf("fma.%s(%x, %x, %x): got %x, want %x", mode, rows[i][0], rows[i][1], rows[i][2], got, math.Float32bits(want))
+			}
 		}
 	}
 }

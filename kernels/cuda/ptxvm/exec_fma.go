@@ -9,10 +9,11 @@ func init() {
 // decodeFMA decodes fma, and mad of floating-point types, which is the same.
 func decodeFMA(d *decoder, t valueType) execute {
 	d.floatClass(t)
-	rounding := d.take(".rn", ".rz")
+	rounding := d.take(".rn", ".rz", ".rm", ".rp")
 	ftz, sat, relu := d.has(".ftz"), d.has(".sat"), d.has(".relu")
-	if rounding == ".rz" {
-		d.fail("modifier .rz, which is not run here")
+	directed := rounding != "" && rounding != ".rn"
+	if directed && (t.width != 32 || t.pair || sat || relu) {
+		d.fail("modifier %s, which is not run here", rounding)
 	}
 	switch {
 	case t.width == 64:
@@ -26,7 +27,7 @@ func decodeFMA(d *decoder, t valueType) execute {
 		if relu {
 			return nil
 		}
-		if !ftz && !sat {
+		if !ftz && !sat && !directed {
 			return d.fma32(t)
 		}
 		return d.ternary32(t, func(a, b, c uint32) uint32 {
@@ -34,6 +35,10 @@ func decodeFMA(d *decoder, t valueType) execute {
 				a, b, c = flush(a), flush(b), flush(c)
 			}
 			r := fma32(math.Float32frombits(a), math.Float32frombits(b), math.Float32frombits(c))
+			if directed {
+				p := float64(math.Float32frombits(a)) * float64(math.Float32frombits(b))
+				r = round32(addOdd(p, float64(math.Float32frombits(c))), rounding)
+			}
 			if sat {
 				r = float32(saturate(float64(r)))
 			}

@@ -24,7 +24,7 @@ var functions = map[string]func(v float64) float64{
 
 func decodeFunction(d *decoder) execute {
 	d.in.class = ClassSpecial
-	f := functions[d.base()]
+	f := functions[d.base]
 	d.take(".approx", ".rn")
 	ftz := d.has(".ftz")
 	t := d.typ()

@@ -91,19 +91,9 @@ var arithmetic = map[string]intOps{
 	},
 }
 
-// base is the opcode without its modifiers.
-func (d *decoder) base() string {
-	for i := range d.s.op {
-		if d.s.op[i] == '.' {
-			return d.s.op[:i]
-		}
-	}
-	return d.s.op
-}
-
 // decodeArithmetic decodes add, sub, mul, min, max, div and rem of every type.
 func decodeArithmetic(d *decoder) execute {
-	name := d.base()
+	name := d.base
 	half := d.take(".lo", ".hi", ".wide")
 	t := d.typ()
 	if t.kind == 'f' || t.kind == 'h' {
@@ -205,7 +195,7 @@ func (d *decoder) add64(t valueType) execute {
 
 // decodeArithmetic1 decodes neg and abs of every type.
 func decodeArithmetic1(d *decoder) execute {
-	name := d.base()
+	name := d.base
 	ftz := d.has(".ftz")
 	t := d.typ()
 	if t.kind == 'f' || t.kind == 'h' {

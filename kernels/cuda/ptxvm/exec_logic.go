@@ -13,7 +13,7 @@ func init() {
 }
 
 func decodeLogic(d *decoder) execute {
-	name := d.base()
+	name := d.base
 	t := d.typ()
 	if t.kind == 'p' {
 		return d.logicPred(name)
@@ -69,7 +69,7 @@ func (w *warp) setPred(p int32, m, value uint32) { w.p[p] = w.p[p]&^m | value&m 
 
 // Shifts clamp: by the width or more, all bits are gone (or copies of the sign).
 func decodeShift(d *decoder) execute {
-	left := d.base() == "shl"
+	left := d.base == "shl"
 	t := d.typ()
 	if t.width < 16 || t.kind == 'f' || left && t.kind != 'b' {
 		d.fail("type %v", t)
@@ -172,7 +172,7 @@ func decodePrmt(d *decoder) execute {
 }
 
 func decodeBitField(d *decoder) execute {
-	name := d.base()
+	name := d.base
 	u32 := valueTypes[".u32"]
 	if name == "bfind" && d.has(".shiftamt") {
 		return nil

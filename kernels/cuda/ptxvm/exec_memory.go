@@ -222,6 +222,9 @@ func (x *transfer) store(w *warp, m uint32) {
 	for l := m; l != 0; l &= l - 1 {
 		i := bits.TrailingZeros32(l) & 31
 		to := w.reach(s, addr[i], x.bytes, x.slot, i, true)
+		if w.block.launch.Exclusive && s == spaceGlobal {
+			w.own(&w.block.met[x.slot], addr[i], x.bytes, i)
+		}
 		for j, r := range x.registers {
 			var v uint64
 			if x.wide {
@@ -259,6 +262,6 @@ func (x *transfer) count(w *warp, s space, addr *[32]uint64, m uint32, to *int64
 
 // decodePrefetch passes over hints to the caches.
 func decodePrefetch(d *decoder) execute {
-	d.mods = nil
+	d.mods, d.in.class = nil, ClassGlobal
 	return func(*warp, uint32) {}
 }

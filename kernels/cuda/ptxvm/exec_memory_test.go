@@ -125,13 +125,16 @@ func TestMemoryFaults(t *testing.T) {
 		{"misaligned vector", "ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%in+8];", FaultMisaligned, "+8"},
 		{"misaligned shared vector", shared + "st.shared.v2.u32 [%r9+4], {%r9, %r9};", FaultMisaligned, "v2"},
 		{"shared behind the end", shared + "st.shared.u32 [%r9+1024], %t;", FaultShared, "+1024"},
-		{"shared never written", shared + "st.shared.u32 [%r9], %t; ld.shared.v2.u32 {%r1, %r2}, [%r9];", FaultUnwritten, "ld.shared"},
-		{"a byte never written", shared + "st.shared.u16 [%r9], %t; ld.shared.u8 %r1, [%r9+1]; ld.shared.u8 %r1, [%r9+2];", FaultUnwritten, "+2"},
+		{"shared never written", shared + "st.shared.u32 [%r9], %t; bar.warp.sync -1; ld.shared.v2.u32 {%r1, %r2}, [%r9];", FaultUnwritten, "ld.shared"},
+		{"a byte never written", shared + "st.shared.u16 [%r9], %t; bar.warp.sync -1; ld.shared.u8 %r1, [%r9+1]; ld.shared.u8 %r1, [%r9+2];", FaultUnwritten, "+2"},
+		{"a byte before those written", shared + "st.shared.u16 [%r9+2], %t; bar.warp.sync -1; ld.shared.u8 %r1, [%r9+3]; ld.shared.u8 %r1, [%r9+1];", FaultUnwritten, "+1"},
 		{"local behind the end", ".local .b8 l[8]; mov.u64 %x1, l; st.local.u32 [%x1+8], %t;", FaultLocal, "+8"},
 		{"an atomic outside", "atom.global.add.u32 %r1, [%out+4096], 1;", FaultGlobal, "atom"},
 		{"an atomic of what was never written", shared + "atom.shared.add.u32 %r1, [%r9], 1;", FaultUnwritten, "atom"},
 		{"a register never written", "add.u32 %r1, %r2, 1;", FaultRegister, "add.u32"},
 		{"a register written by some lanes", "setp.lt.u32 %p1, %t, 31; @%p1 mov.u32 %r2, 1; add.u32 %r1, %r2, 1;", FaultRegister, "add.u32"},
+		{"a register written on one of two ways", "setp.lt.u32 %p1, %t, 31; @%p1 bra B; bra A; B: mov.u32 %r2, 1; A: add.u32 %r1, %r2, 1;", FaultRegister, "add.u32"},
+		{"a register written in a loop that may not run", "L: setp.lt.u32 %p1, %t, 64; @%p1 bra A; mov.u32 %r2, 1; bra L; A: add.u32 %r1, %r2, 1;", FaultRegister, "add.u32"},
 		{"a predicate never written", "@%p3 mov.u32 %r2, 1;", FaultRegister, "@%p3"},
 		{"trap", "trap;", FaultTrap, "trap"},
 	}
@@ -150,6 +153,16 @@ func TestFaultNamesTheThread(t *testing.T) {
 	_, _, err := runBlocks(t, "setp.eq.u32 %p1, %t, 165; mov.u64 %x1, %in; @%p1 add.s64 %x1, %x1, 4096; ld.global.u32 %r1, [%x1];", 1, 3, 64)
 	if f := faultOf(t, err, FaultGlobal, "ld.global.u32"); f.Block != 2 || f.Thread != 37 {
 		t.Errorf("block %d, thread %d; want 2, 37", f.Block, f.Thread)
+	}
+}
+
+// TestVectorAcrossTheEnd reads 16 bytes a lane of an allocation of 20, whose start an earlier lane has met.
+func TestVectorAcrossTheEnd(t *testing.T) {
+	mem := NewMemory(1 << 20)
+	text := entry(2, "mad.wide.u32 %x1, %t, 16, %in; ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%x1];")
+	_, err := launch(t, text, mem, 1, 2, 0, alloc(t, mem, make([]uint32, 5)))
+	if f := faultOf(t, err, FaultGlobal, "ld.global.v4"); f.Thread != 1 {
+		t.Errorf("thread %d, want 1", f.Thread)
 	}
 }
 
@@ -220,8 +233,20 @@ func TestBankConflicts(t *testing.T) {
 		bytes, stride int
 		want          int64
 	}{
-		{4, 4, 0}, {4, 8, 1}, {4, 16, 3}, {4, 128, 31}, {4, 0, 0}, {4, 132, 0}, {2, 2, 0},
-		{8, 8, 0}, {8, 16, 2}, {8, 128, 30}, {16, 16, 0}, {16, 32, 4}, {16, 144, 0}, {16, 128, 28},
+		{4, 4, 0},
+		{4, 8, 1},
+		{4, 16, 3},
+		{4, 128, 31},
+		{4, 0, 0},
+		{4, 132, 0},
+		{2, 2, 0},
+		{8, 8, 0},
+		{8, 16, 2},
+		{8, 128, 30},
+		{16, 16, 0},
+		{16, 32, 4},
+		{16, 144, 0},
+		{16, 128, 28},
 	}
 	for _, c := range cases {
 		data := map[int]string{2: "u16 [%r1], %h1", 4: "u32 [%r1], %t", 8: "u64 [%r1], %out", 16: "v4.u32 [%r1], {%t, %t, %t, %t}"}[c.bytes]
@@ -233,6 +258,14 @@ func TestBankConflicts(t *testing.T) {
 			t.Errorf("%d bytes, stride %d: %d cycles, %d accesses, %d bytes; want %d, 1, %d", c.bytes, c.stride,
 				counts.SharedConflictCycles, counts.SharedAccesses, counts.SharedBytes, c.want, 32*c.bytes)
 		}
+	}
+}
+
+// TestBankConflictsOfSharedWords lets two lanes each ask for one word of one bank: 16 words, 15 cycles more than one.
+func TestBankConflictsOfSharedWords(t *testing.T) {
+	_, counts, err := run(t, ".shared .align 16 .b8 s[8192]; mov.u32 %r1, s; shr.u32 %r2, %t, 1; mad.lo.u32 %r1, %r2, 128, %r1; st.shared.u32 [%r1], %t;", 1)
+	if err != nil || counts.SharedConflictCycles != 15 {
+		t.Errorf("%d cycles, %v; want 15", counts.SharedConflictCycles, err)
 	}
 }
 

@@ -36,6 +36,7 @@ func TestShuffle(t *testing.T) {
 		{"idx.b32 d|%p1, a, 7, 31", func(int) int { return 7 }},
 		// Segments of 8: the mask is 24, in bits 8 to 12.
 		{"idx.b32 d|%p1, a, 2, 6175", func(l int) int { return l&^7 + 2 }},
+		{"idx.b32 d|%p1, a, 10, 6175", func(l int) int { return l&^7 + 2 }}, // the number of a lane counts within its segment
 		{"down.b32 d|%p1, a, 4, 6151", func(l int) int {
 			if l&7+4 > 7 {
 				return 1000 + l
@@ -97,7 +98,7 @@ func TestVotes(t *testing.T) {
 }
 
 func TestSpecialRegisters(t *testing.T) {
-	names := []string{"%tid.x", "%ntid.x", "%ctaid.x", "%nctaid.x", "%laneid", "%warpid", "%tid.y", "%ntid.z", "%lanemask_lt", "%lanemask_ge", "%dynamic_smem_size"}
+	names := []string{"%tid.x", "%ntid.x", "%ctaid.x", "%nctaid.x", "%laneid", "%warpid", "%tid.y", "%ntid.z", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge", "%dynamic_smem_size"}
 	want := func(name string, block, thread int) uint32 {
 		lane := thread & 31
 		switch name {
@@ -117,6 +118,12 @@ func TestSpecialRegisters(t *testing.T) {
 			return 1
 		case "%lanemask_lt":
 			return uint32(1<<lane - 1)
+		case "%lanemask_eq":
+			return 1 << lane
+		case "%lanemask_le":
+			return uint32(2<<lane - 1)
+		case "%lanemask_gt":
+			return ^uint32(2<<lane - 1)
 		case "%lanemask_ge":
 			return ^uint32(1<<lane - 1)
 		}

@@ -5,6 +5,7 @@ import "fmt"
 // The kinds of [Fault].
 const (
 	FaultGlobal      = "global-bounds"      // an access outside every allocation
+	FaultGlobalRace  = "global-race"        // two blocks store to one byte, where the launch forbids it
 	FaultMisaligned  = "misaligned"         // an address that is no multiple of the access
 	FaultShared      = "shared-bounds"      // an access outside the block's shared memory
 	FaultUnwritten   = "shared-unwritten"   // a read of shared memory that nobody wrote

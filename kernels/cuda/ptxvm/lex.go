@@ -3,7 +3,7 @@ package ptxvm
 import "fmt"
 
 // maxText bounds what [Parse] takes, in bytes of PTX.
-const maxText = 64 << 20
+const maxText = 16 << 20
 
 // tokenKind tells names and numbers from single characters, which are their own kind.
 type tokenKind byte
@@ -43,28 +43,34 @@ func isName(c byte) bool {
 
 // next is the next token; a character that PTX does not know is an error.
 func (l *lexer) next() (token, error) {
-	if err := l.space(); err != nil {
-		return token{}, err
+	for {
+		if err := l.space(); err != nil {
+			return token{}, err
+		}
+		if l.at >= len(l.text) {
+			return token{kind: tokenEnd, line: l.line}, nil
+		}
+		t, err := l.cut()
+		if err != nil || t.kind != tokenName || t.text != ".loc" && t.text != ".file" {
+			return t, err
+		}
+		l.toLineEnd()
 	}
-	if l.at >= len(l.text) {
-		return token{kind: tokenEnd, line: l.line}, nil
-	}
+}
+
+// cut cuts the token that starts here.
+func (l *lexer) cut() (token, error) {
 	start, line := l.at, l.line
-	cut := func(k tokenKind) token { return token{kind: k, text: l.text[start:l.at], line: line} }
+	upTo := func(k tokenKind) token { return token{kind: k, text: l.text[start:l.at], line: line} }
 	switch c := l.text[l.at]; {
 	case isDigit(c):
 		for l.at < len(l.text) && isName(l.text[l.at]) {
 			l.at++
 		}
-		return cut(tokenNumber), nil
+		return upTo(tokenNumber), nil
 	case isName(c):
 		l.name()
-		t := cut(tokenName)
-		if t.text == ".loc" || t.text == ".file" {
-			l.toLineEnd()
-			return l.next()
-		}
-		return t, nil
+		return upTo(tokenName), nil
 	case c == '"':
 		for l.at++; l.at < len(l.text) && l.text[l.at] != '"'; l.at++ {
 			if l.text[l.at] == '\n' {
@@ -75,12 +81,12 @@ func (l *lexer) next() (token, error) {
 			return token{}, fmt.Errorf("line %d: a string that does not end on its line", line)
 		}
 		l.at++
-		return cut(tokenString), nil
+		return upTo(tokenString), nil
 	}
 	l.at++
 	switch c := l.text[start]; c {
 	case ',', ';', '{', '}', '[', ']', '(', ')', ':', '+', '-', '!', '|', '@', '=', '<', '>':
-		return cut(tokenKind(c)), nil
+		return upTo(tokenKind(c)), nil
 	default:
 		return token{}, fmt.Errorf("line %d: character %q, which PTX does not use", line, c)
 	}

@@ -19,8 +19,9 @@ const (
 
 // allocation is one piece of memory; data never moves.
 type allocation struct {
-	base uint64
-	data []byte
+	base   uint64
+	data   []byte
+	owners *owners // where a launch asks for it; otherwise nil
 }
 
 // Memory is a device's memory: allocations at addresses that are never used twice, so that

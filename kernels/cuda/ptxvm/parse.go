@@ -32,8 +32,8 @@ type Function struct {
 	MaxThreads  int // of .maxntid or .reqntid; 0 if the text sets no bound
 
 	code       []instruction
-	lines      []string // of the whole text, for faults
-	registers  [3]int   // used ones by class
+	text       string // of the whole module, for faults
+	registers  [3]int // used ones by class
 	constants  constants
 	specials   []special
 	sharedTop  int // where dynamic shared memory starts
@@ -63,6 +63,9 @@ type variable struct {
 	offset int  // within its space; of shared ones it is the function's to choose
 }
 
+// maxStatements bounds the instructions of a module.
+const maxStatements = 1 << 18
+
 // Windows of the address space. Allocations lie above memoryBase, see [Memory].
 const (
 	sharedBase = uint64(1) << 40
@@ -74,8 +77,8 @@ const (
 type parser struct {
 	lexer
 	tok    token
-	lines  []string
 	module *Module
+	count  int // statements so far
 }
 
 // Parse reads PTX text and decodes its entry points. An instruction, modifier or directive
@@ -87,7 +90,6 @@ func Parse(ptx string) (*Module, error) {
 	}
 	p := &parser{
 		lexer:  lexer{text: ptx, line: 1},
-		lines:  strings.Split(ptx, "\n"),
 		module: &Module{Functions: map[string]*Function{}, variables: map[string]*variable{}},
 	}
 	if err := p.parseModule(); err != nil {
@@ -222,7 +224,7 @@ func (p *parser) parseEntry() error {
 	if p.module.Functions[name] != nil {
 		return p.errorf("entry point %q a second time", name)
 	}
-	f := &Function{Name: name, lines: p.lines, module: p.module}
+	f := &Function{Name: name, text: p.text, module: p.module}
 	b := newBody(p, f)
 	if open, err := p.skip('('); err != nil {
 		return err

@@ -204,6 +204,9 @@ func (b *body) parseStatement() error {
 		}
 	}
 	b.statements = append(b.statements, s)
+	if p.count++; p.count > maxStatements {
+		return p.errorf("more than %d instructions", maxStatements)
+	}
 	return p.advance()
 }
 
@@ -215,8 +218,8 @@ func (b *body) declareVariable(v *variable) error {
 	if v.space == spaceLocal {
 		v.offset = alignUp(b.f.localBytes, v.align)
 		b.f.localBytes = v.offset + v.size
-		if b.f.localBytes > maxVariable {
-			return b.errorf("variable %s: more than %d bytes of local memory", v.name, maxVariable)
+		if b.f.localBytes > maxLocal {
+			return b.errorf("variable %s: more than %d bytes of local memory", v.name, maxLocal)
 		}
 	}
 	return nil

@@ -6,7 +6,7 @@ import (
 )
 
 // maxRegisters bounds the registers that one function uses.
-const maxRegisters = 1 << 17
+const maxRegisters = 1 << 16
 
 // register is one that a function uses: its width in bits (1, 16, 32, 64) and its number in
 // the file of its class.

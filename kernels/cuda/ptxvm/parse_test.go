@@ -92,6 +92,25 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
+// TestParseBounds gives texts that would take memory or time without end.
+func TestParseBounds(t *testing.T) {
+	many := strings.Repeat("ret;", maxStatements+1)
+	for text, want := range map[string]string{
+		header + strings.Repeat(".loc 1 2 3\n", 1<<20):                        "",
+		strings.Repeat(" ", maxText+1):                                        "at most 16777216 are taken",
+		header + ".entry f {" + many + "}":                                    "more than 262144 instructions",
+		header + ".entry f { .reg .b32 %r<16000000>; mov.u32 %r15999999, 0;}": "",
+		header + ".entry f { .local .b8 a[65537]; }":                          "more than 65536 bytes of local memory",
+		header + ".entry f {" + strings.Repeat("{", 100000):                   "the end of the text",
+		header + ".global .u32 x = " + strings.Repeat("{", 100000):            "the end of the text",
+	} {
+		_, err := Parse(text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.60s...: got %v, want %q", text, err, want)
+		}
+	}
+}
+
 // FuzzParse parses anything, and runs what parses. Neither may panic, whatever the text; a run may fault.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.ptx")

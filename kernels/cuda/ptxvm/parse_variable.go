@@ -10,6 +10,9 @@ import (
 // maxVariable bounds one variable, and all variables of a space together, in bytes.
 const maxVariable = 1 << 20
 
+// maxLocal bounds the local memory of a thread, in bytes.
+const maxLocal = 1 << 16
+
 // typeBytes is the size of the fundamental types that variables and parameters are made of.
 var typeBytes = map[string]int{
 	".b8": 1, ".u8": 1, ".s8": 1,

@@ -27,7 +27,9 @@ func (f *Function) proveWritten() {
 		n := number(class32, s.register)
 		sets[0][n>>6] |= 1 << (n & 63)
 	}
-	f.flow(starts, sets, number)
+	if !f.flow(starts, sets, number) {
+		return
+	}
 	doubtful := make([]bool, total)
 	for b, first := range starts {
 		have := append([]uint64(nil), sets[b]...)
@@ -81,15 +83,19 @@ func (f *Function) blockEnd(starts []int, b int) int {
 }
 
 // flow lets the sets of registers written before each piece settle: a register is in one if
-// it is in all that lead there.
-func (f *Function) flow(starts []int, sets [][]uint64, number func(int, int32) int) {
+// it is in all that lead there. It is false if that takes too long.
+func (f *Function) flow(starts []int, sets [][]uint64, number func(int, int32) int) bool {
 	at := make([]int32, len(f.code)+1)
 	for b, first := range starts {
 		at[first] = int32(b)
 	}
 	var have []uint64
+	work := 0
 	for changed := true; changed; {
 		changed = false
+		if work += len(f.code) + len(starts)*len(sets[0]); work > 8*maxProof {
+			return false
+		}
 		meet := func(target int) {
 			if target >= len(f.code) {
 				return
@@ -117,6 +123,7 @@ func (f *Function) flow(starts []int, sets [][]uint64, number func(int, int32) i
 			}
 		}
 	}
+	return true
 }
 
 // note adds what the instruction surely writes.

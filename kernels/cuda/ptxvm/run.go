@@ -17,15 +17,16 @@ const maxBlocks = 1<<31 - 1
 
 // Launch is one kernel launch.
 type Launch struct {
-	Function *Function
-	Grid     int    // blocks, in x
-	Block    int    // threads a block, in x
-	Shared   int    // bytes of dynamic shared memory
-	Params   []byte // the parameter block: Function.ParamBytes of it are read
-	Blocks   []int  // those to run; nil: all
-	Seed     uint64 // of the order in which blocks and warps run
-	Budget   int64  // warp instructions a block; 0: DefaultBudget
-	SMs      int    // for %smid and %nsmid; 0: 1
+	Function  *Function
+	Grid      int    // blocks, in x
+	Block     int    // threads a block, in x
+	Shared    int    // bytes of dynamic shared memory
+	Params    []byte // the parameter block: Function.ParamBytes of it are read
+	Blocks    []int  // those to run; nil: all
+	Seed      uint64 // of the order in which blocks and warps run
+	Exclusive bool   // two blocks that store to one byte are a fault; atomics are free to
+	Budget    int64  // warp instructions a block; 0: DefaultBudget
+	SMs       int    // for %smid and %nsmid; 0: 1
 }
 
 func (l *Launch) budget() int64 {
@@ -84,8 +85,9 @@ func Run(ctx context.Context, mem *Memory, l Launch) (Counts, error) {
 		// A clone: append must not write behind a list that others hold.
 		r.memory = append([]allocation{{base: moduleBase, data: l.Function.module.data}}, r.memory...)
 	}
-	ended := make(chan struct{})
-	defer close(ended)
+	if l.Exclusive {
+		r.memory = watchStores(r.memory)
+	}
 	stop := context.AfterFunc(ctx, func() { r.stop.Store(true) })
 	defer stop()
 

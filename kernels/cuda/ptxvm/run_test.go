@@ -120,3 +120,28 @@ func TestLaunchFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestExclusiveStores lets blocks overlap by one byte, with the same value.
+func TestExclusiveStores(t *testing.T) {
+	f := parse(t, entry(1, "mul.wide.u32 %x1, %bid, 3; add.s64 %x1, %x1, %out; mov.u32 %r1, 7; st.global.u8 [%x1], %r1; st.global.u8 [%x1+1], %r1; st.global.u8 [%x1+2], %r1; red.global.add.u32 [%out+252], 1;"))
+	overlap := parse(t, entry(1, "mul.wide.u32 %x1, %bid, 2; add.s64 %x1, %x1, %out; mov.u32 %r1, 7; st.global.u8 [%x1], %r1; st.global.u8 [%x1+2], %r1;"))
+	for _, c := range []struct {
+		function  *Function
+		exclusive bool
+		fault     bool
+	}{{f, true, false}, {f, false, false}, {overlap, false, false}, {overlap, true, true}} {
+		mem := NewMemory(1 << 20)
+		params, err := c.function.PackParams([]uint64{alloc(t, mem, make([]uint32, 64))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // a second launch may store where the first did
+			_, err = Run(t.Context(), mem, Launch{Function: c.function, Grid: 9, Block: 1, Params: params, Exclusive: c.exclusive})
+			if c.fault {
+				wantFault(t, err, FaultGlobalRace, "st.global.u8")
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

@@ -6,6 +6,9 @@ package ptxvm
 // warps, of which one is a write, are a race. A barrier of a part of the block ends the
 // phase for all of it: a race across such a barrier is not found, but none is
 // reported that is not there.
+//
+// Within a warp a lane may read what another wrote once bar.warp.sync, or a barrier, stands between; that lanes
+// run in lockstep is the interpreter's doing, and no promise of a GPU.
 type sharedMemory struct {
 	data  []byte
 	words []shadow
@@ -20,6 +23,10 @@ type shadow struct {
 	readers uint32
 	written uint8 // a bit a byte
 	pending uint8 // a bit a byte that a cp.async will land on
+
+	// Lanes that wrote the bytes whose writer is a warp in its own phase warpPhase: numbers plus 1, a byte each.
+	lanes     uint32
+	warpPhase uint32
 }
 
 const manyReaders = 0xff
@@ -63,6 +70,9 @@ func (w *warp) readShared(addr uint64, n, align int, lane int) []byte {
 				w.fail(FaultRace, lane, "shared address %#x is read, and written by warp %d since the last barrier", i, o)
 			}
 		}
+		if s.writers&spread != 0 && s.warpPhase == w.phase {
+			w.checkLanes(s, spread, i, lane)
+		}
 		if have := s.readers & spread; have != me*0x01010101&spread {
 			s.readers = addReader(s.readers, have, spread, me)
 		}
@@ -97,6 +107,20 @@ func (w *warp) noteWrite(s *shadow, used uint8, at, lane int) {
 		}
 	}
 	s.writers = s.writers&^spread | mine
+	if s.warpPhase != w.phase {
+		s.warpPhase, s.lanes = w.phase, 0
+	}
+	s.lanes = s.lanes&^spread | uint32(lane+1)*0x01010101&spread
+}
+
+// checkLanes faults if another lane of the warp wrote one of the bytes and nothing has ordered the two since.
+func (w *warp) checkLanes(s *shadow, spread uint32, at, lane int) {
+	for b := 0; b < 32; b += 8 {
+		writer, by := s.writers&spread>>b&0xff, s.lanes>>b&0xff
+		if writer == uint32(w.id+1) && by != 0 && by != uint32(lane+1) {
+			w.fail(FaultRace, lane, "shared address %#x is read, and written by lane %d of the same warp since the last bar.warp.sync", at, by-1)
+		}
+	}
 }
 
 func (w *warp) raceWrite(at, lane int, other uint32) {

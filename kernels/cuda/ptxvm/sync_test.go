@@ -10,6 +10,7 @@ func TestSynchronisationFaults(t *testing.T) {
 		{"read of another warp's word", sharedWord + "st.shared.u32 [%r8], %t; xor.b32 %r1, %t, 32; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2];", FaultUnwritten, "ld.shared"},
 		{"read after a write without a barrier", sharedWord + "st.shared.u32 [%r8], %t; bar.sync 0; st.shared.u32 [%r8], 5; xor.b32 %r1, %t, 32; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2];", FaultRace, ""},
 		{"write after a read without a barrier", sharedWord + "st.shared.u32 [%r8], %t; bar.sync 0; xor.b32 %r1, %t, 32; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2]; st.shared.u32 [%r8], 5;", FaultRace, ""},
+		{"read of another lane's word", sharedWord + "st.shared.u32 [%r8], %t; xor.b32 %r1, %t, 1; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r8]; ld.shared.u32 %r3, [%r2];", FaultRace, "[%r2]"},
 		{"two writers", sharedWord + "st.shared.u32 [%r9], %t;", FaultRace, "st.shared"},
 		{"write after all read", sharedWord + "setp.ne.u32 %p1, %t, 0; @%p1 bra A; st.shared.u32 [%r9], 1; A: bar.sync 0; ld.shared.u32 %r1, [%r9]; @%p1 bra B; st.shared.u32 [%r9], 2; B:", FaultRace, ""},
 		{"a part of a warp at a barrier", "setp.lt.u32 %p1, %t, 40; @%p1 bra A; bar.sync 0; A:", FaultBarrier, "bar.sync"},
@@ -35,10 +36,24 @@ func TestSynchronisationFaults(t *testing.T) {
 	}
 }
 
+// TestRaceIsFoundInEitherOrder lets one warp write what another reads: whichever comes second is at fault.
+func TestRaceIsFoundInEitherOrder(t *testing.T) {
+	f := parse(t, entry(0, sharedWord+"setp.lt.u32 %p1, %t, 32; setp.ne.u32 %p2, %t, 0; @%p2 bra A; st.shared.u32 [%r9], 1; A: bar.sync 0; @%p1 bra READ; st.shared.u32 [%r9], 2; bra DONE; READ: ld.shared.u32 %r1, [%r9]; DONE:"))
+	found := map[string]bool{}
+	for seed := range uint64(10) {
+		_, err := Run(t.Context(), NewMemory(0), Launch{Function: f, Grid: 1, Block: 64, Seed: seed})
+		found[faultOf(t, err, FaultRace, "").Source] = true
+	}
+	if len(found) != 2 {
+		t.Errorf("faults at %v, want one at the load and one at the store", found)
+	}
+}
+
 // TestBarriersOrder runs what the faults above lack nothing but a barrier for.
 func TestBarriersOrder(t *testing.T) {
 	cases := map[string]string{
 		"exchange":            "st.shared.u32 [%r8], %t; bar.sync 0; xor.b32 %r1, %t, 32; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2]; bar.sync 0; st.shared.u32 [%r8], 5;",
+		"lanes of a warp":     "st.shared.u32 [%r8], %t; bar.warp.sync -1; xor.b32 %r1, %t, 1; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2]; xor.b32 %r3, %r3, 33;",
 		"aligned":             "st.shared.u32 [%r8], %t; barrier.sync.aligned 0; xor.b32 %r1, %t, 32; mad.lo.u32 %r2, %r1, 4, %r9; ld.shared.u32 %r3, [%r2];",
 		"one warp alone":      "setp.ge.u32 %p1, %t, 32; mov.u32 %r3, %t; @%p1 bra A; st.shared.u32 [%r8], %t; bar.sync 1, 32; ld.shared.u32 %r3, [%r8]; A: xor.b32 %r3, %r3, 32;",
 		"a warp that is gone": "xor.b32 %r3, %t, 32; mad.wide.u32 %x9, %t, 4, %out; st.global.u32 [%x9], %r3; setp.ge.u32 %p1, %t, 32; @%p1 exit; bar.sync 0;",
@@ -99,6 +114,7 @@ func TestAsyncFaults(t *testing.T) {
 		{"twice to one place", copied + "cp.async.ca.shared.global [%r7], [%x1], 4;", FaultPending, "cp.async.ca"},
 		{"no barrier after the wait", copied + "cp.async.wait_all; xor.b32 %r1, %t, 32; mad.lo.u32 %r1, %r1, 16, %r9; ld.shared.u32 %r1, [%r1];", FaultRace + "|" + FaultPending + "|" + FaultUnwritten, "ld.shared"},
 		{"another warp still reads the buffer", sharedWord + "mad.lo.u32 %r7, %t, 16, %r9; xor.b32 %r1, %t, 32; mad.lo.u32 %r1, %r1, 16, %r9; st.shared.v4.u32 [%r7], {%t, %t, %t, %t}; bar.sync 0; ld.shared.u32 %r2, [%r1]; cp.async.cg.shared.global [%r7], [%in], 16;", FaultRace + "|" + FaultPending, ""},
+		{"another lane reads before bar.warp.sync", copied + "cp.async.wait_all; xor.b32 %r1, %t, 1; mad.lo.u32 %r1, %r1, 16, %r9; ld.shared.u32 %r2, [%r7]; ld.shared.u32 %r2, [%r1];", FaultRace, "[%r1]"},
 		{"a source off 16 bytes", sharedWord + "cp.async.cg.shared.global [%r9], [%in+4], 16;", FaultMisaligned, "cp.async"},
 		{"a source behind the end", sharedWord + "mad.lo.u32 %r7, %t, 16, %r9; cp.async.cg.shared.global [%r7], [%in+4096], 16;", FaultGlobal, "cp.async"},
 	}

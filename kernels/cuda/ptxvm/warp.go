@@ -41,9 +41,9 @@ type warp struct {
 	barrier uint32
 	count   uint32 // threads that the barrier waits for; 0: all
 
-	async  asyncCopies
-	local  []byte // of 32 lanes
-	budget int64
+	phase uint32 // times that bar.warp.sync ordered its lanes
+	async asyncCopies
+	local []byte // of 32 lanes
 }
 
 // run runs the warp until it waits at a barrier or all its threads have exited.
@@ -60,20 +60,11 @@ func (w *warp) run() {
 			}
 			limit = w.limit()
 		}
-		pc, mask := w.current.pc, w.current.mask
-		in := &code[pc]
-		m := mask
-		if in.guard >= 0 {
-			w.checkGuard(in, mask)
-			p := w.p[in.guard]
-			if in.not {
-				p = ^p
-			}
-			m &= p
-		}
-		t.issued[pc]++
+		in := &code[w.current.pc]
+		m := w.guarded(in, w.current.mask)
+		t.issued[w.current.pc]++
 		if m != everyLane {
-			t.masked[pc] += int64(32 - bits.OnesCount32(m))
+			t.masked[w.current.pc] += int64(32 - bits.OnesCount32(m))
 		}
 		if budget--; budget < 0 {
 			w.fail(FaultBudget, -1, "a block runs more than %d warp instructions", w.block.launch.budget())
@@ -175,13 +166,20 @@ func (w *warp) arrive(in *instruction, m uint32) {
 	}
 }
 
-func (w *warp) checkGuard(in *instruction, m uint32) {
-	if !in.guardChecked {
-		return
+// guarded are the lanes of m that the guard lets through.
+func (w *warp) guarded(in *instruction, m uint32) uint32 {
+	if in.guard < 0 {
+		return m
 	}
-	if missing := m &^ w.written[classPred][in.guard]; missing != 0 {
-		w.unwritten(missing)
+	if in.guardChecked {
+		if missing := m &^ w.written[classPred][in.guard]; missing != 0 {
+			w.unwritten(missing)
+		}
 	}
+	if in.not {
+		return m &^ w.p[in.guard]
+	}
+	return m & w.p[in.guard]
 }
 
 // checkReads faults if the instruction reads a register that some lane of m never wrote.

@@ -48,9 +48,8 @@ struct Tile {
 };
 
 static __device__ __forceinline__ Tile grouped_tile(u32 block, u32 rows, u32 columns) {
-    const u32 group_rows = 8;
-    u32 group = block / (group_rows * columns), within = block % (group_rows * columns);
-    u32 first = group * group_rows;
+    u32 group_rows = rows < 8 ? rows : 8; // group_rows * columns is then no more than the blocks that there are
+    u32 first = block / (group_rows * columns) * group_rows, within = block % (group_rows * columns);
     u32 height = rows - first < group_rows ? rows - first : group_rows;
     return Tile{first + within % height, within / height};
 }

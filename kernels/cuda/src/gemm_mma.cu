@@ -12,16 +12,16 @@
 //   NAME_any   as NAME, for every shape: the others need chunks that are inside of an operand or outside as
 //              a whole, so n and k multiples of 16 bytes, of int8 only k
 //
-// What a warp issues for a stage, 64 bytes of k, in the loops of NAME_wide (NAME: about 13 more); the cycles for which
-// that holds the tensor core of its scheduler, of datasheet rates; and the share of those cycles if nothing else were
-// issued beside them, which a scheduler does:
+// What a warp issues for a stage, 64 bytes of k, in the loops of NAME_wide (NAME: about 13 more); the cycles for
+// which that holds the tensor core of its scheduler, of datasheet rates; and the share of those cycles if nothing
+// else were issued beside them, which a scheduler does:
 //
 //                      products              all  tensor core       share
-//   sm_70   fp16       512 HMMA.884 steps    653  512 x 2 = 1024    0.88   (fp16/fp16: 256 steps of 4, of 398: 0.88)
-//   sm_75   fp16       128 HMMA.1688         238  128 x 8 = 1024    0.90   (int8: 256 IMMA.8816 of 4, of 376: 0.90)
-//   sm_80   fp16 bf16   64 HMMA.16816        143   64 x 8 =  512    0.87   (tf32: of 174, 0.82; int8: of 147, 0.86)
-//   sm_86, sm_89        64                   143   64 x 16 = 1024   0.93   (GeForce, fp32 accumulators: 32 cycles, 0.96)
-//   sm_90a              64                   145   64 x 4 =  256    0.76   (mma.sync reaches 0.63 of that rate: 0.83)
+//   sm_70   fp16       512 HMMA.884 steps    642  512 x 2 = 1024    0.89   (fp16/fp16: 256 steps of 4, of 375: 0.90)
+//   sm_75   fp16       128 HMMA.1688         227  128 x 8 = 1024    0.91   (int8: 256 IMMA.8816 of 4, of 354: 0.91)
+//   sm_80   fp16 bf16   64 HMMA.16816        137   64 x 8 =  512    0.88   (tf32: of 161, 0.84; int8: of 142, 0.87)
+//   sm_86, sm_89        64                   137   64 x 16 = 1024   0.93   (GeForce, fp32 accumulators: 32 cycles, 0.97)
+//   sm_90a              64                   137   64 x 4 =  256    0.78   (mma.sync reaches 0.63 of that rate: 0.85)
 //
 // Shared memory: 128 bytes read a product of 16 x 8 (gemm_warp.cuh), and 48 written for NAME_wide, 64 for the others.
 // At the rate of sm_80, 2 cycles a product and multiprocessor, that is 176 or 192 of the 256 bytes it can move.
@@ -34,7 +34,7 @@ extern __shared__ __align__(128) unsigned char gemm_stages[];
 namespace gemm {
 
 // Both ways go on past the last stage: panels are empty there, so that zeros are brought in and nothing is
-// read from global memory. Without branches in its loop, the compiler mixes copies, barrier and products as it likes.
+// read from global memory. Without branches in the loop, the compiler is free to mix copies, barrier and products.
 
 #if __CUDA_ARCH__ >= 800
 template <int Count, class G, class PanelA, class PanelB, class Product>
@@ -55,7 +55,8 @@ __device__ __forceinline__ void copied(PanelA &a, PanelB &b, Product &product, u
 #pragma unroll 1
     for (u32 s = 0; s < stages; ++s) {
         product.read(now, 1);
-        // What lay in the free stage was multiplied in the last turn, and all warps have been past a barrier since they read it.
+        // What lay in the free stage was multiplied in the last turn, and all warps have been past a barrier since
+        // they read it.
         copy(free + own_a, a), copy(free + own_b, b);
         copies_commit();
         product.multiply(0);
@@ -70,6 +71,9 @@ __device__ __forceinline__ void copied(PanelA &a, PanelB &b, Product &product, u
 }
 #endif
 
+// The last step of a stage is multiplied while the next stage is stored and its first step read: but not with Any,
+// whose loads of single elements leave no registers for it (nor, on sm_100, for having them where nothing is
+// loaded).
 template <bool Any, class G, class PanelA, class PanelB, class Product>
 __device__ __forceinline__ void staged(PanelA &a, PanelB &b, Product &product, u32 stages) {
     u32 now = (u32)__cvta_generic_to_shared(gemm_stages), next = now + G::StageBytes;
@@ -81,21 +85,21 @@ __device__ __forceinline__ void staged(PanelA &a, PanelB &b, Product &product, u
     held_a.load(a), held_b.load(b);
     held_a.store(now + own_a), held_b.store(now + own_b);
     __syncthreads();
-    product.read(now, 0);
+    if (!Any) product.read(now, 0);
 #pragma unroll 1
     for (u32 s = 0; s < stages; ++s) {
-        held_a.load(a), held_b.load(b);
+        if (!Any || s + 1 < stages) held_a.load(a), held_b.load(b);
+        if (Any) product.read(now, 0);
 #pragma unroll
         for (int step = 0; step < last; ++step) {
             product.read(now, step + 1);
             product.multiply(step);
         }
-        // Loads of single elements leave no registers to store while the last step is multiplied.
         if (Any) product.multiply(last);
         // What lay in the next stage was read in the last turn, before its barrier.
         held_a.store(next + own_a), held_b.store(next + own_b);
         __syncthreads();
-        product.read(next, 0);
+        if (!Any) product.read(next, 0);
         if (!Any) product.multiply(last);
 
         const u32 done = now;
@@ -104,7 +108,8 @@ __device__ __forceinline__ void staged(PanelA &a, PanelB &b, Product &product, u
     }
 }
 
-// block computes a block's part of C. P is the product (mma_step.cuh), PanelB how B lies, Store what becomes of accumulators.
+// block computes a block's part of C. P is the product (mma_step.cuh), PanelB how B lies, Store what becomes of
+// accumulators.
 template <class P, template <class, int, int> class B, class Store, class G, int Count, bool Any>
 __device__ __forceinline__ void block(void *c, const void *a, const void *b, u64 m, u64 n, u64 k) {
     typedef typename P::In In;

@@ -1,8 +1,8 @@
 // How a gemm's operands lie in shared memory, and how they get there.
 //
-// A warp computes 64 x 64 elements of C, a block 2 x 2 or 2 x 4 warps of them, 64 bytes of k at a time: 32 of k for fp16
-// and bf16, 16 for tf32, 64 for int8. The part of an operand for that is a panel, of 4 KiB a row or column of warps; a
-// panel of A and one of B are a stage.
+// A warp computes 64 x 64 elements of C, a block 2 x 2 or 2 x 4 warps of them, 64 bytes of k at a time: 32 of k for
+// fp16 and bf16, 16 for tf32, 64 for int8. The part of an operand for that is a panel, of 4 KiB a row or column of
+// warps; a panel of A and one of B are a stage.
 //
 // ldmatrix, LDS.128 and the stores of chunks each serve 8 lanes at a time: they do so without conflict if
 // the 8 chunks lie in different sixteen-byte columns of the 128-byte width of shared memory. So a chunk's
@@ -32,7 +32,8 @@ struct Geometry {
     static __device__ __forceinline__ u32 column() { return warp() % Columns * 64; }
 };
 
-// KMajor is a panel of Rows rows (of C's rows for A, of its columns for a transposed B) of 64 bytes of k, brought in by Threads threads.
+// KMajor is a panel of Rows rows (of C's rows for A, of its columns for a transposed B) of 64 bytes of k, brought
+// in by Threads threads.
 template <class T, int Rows, int Threads>
 struct KMajor {
     static const int PerChunk = ChunkBytes / sizeof(T), Depth = 64 / sizeof(T);

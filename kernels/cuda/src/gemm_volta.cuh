@@ -1,9 +1,9 @@
 // What a warp does with a stage on Volta: 64 x 64 elements of C by mma.m8n8k4, in four steps of 8 of k.
 //
-// mma.m8n8k4 is four products of 8x8x4 a warp, each of a quadpair: lanes 4p to 4p+3 and 16+4p to 16+4p+3. Within one
-// (PTX ISA), with s = lane%4 and h = 1 for the lanes from 16 on: A row-major, this lane's 4 of k of row s+4h; B row-major, this lane's
-// 4 columns from 4h on of row s of k; fp16 accumulators, all 8 columns of row s+4h; fp32 accumulator i, row (s&1)+(i&2)+4h, column
-// (i&4)+(s&2)+(i&1).
+// mma.m8n8k4 is four products of 8x8x4 a warp, each of a quadpair: lanes 4p to 4p+3 and 16+4p to 16+4p+3. Within
+// one (PTX ISA), with s = lane%4 and h = 1 for the lanes from 16 on: A row-major, this lane's 4 of k of row s+4h; B
+// row-major, this lane's 4 columns from 4h on of row s of k; fp16 accumulators, all 8 columns of row s+4h; fp32
+// accumulator i, row (s&1)+(i&2)+4h, column (i&4)+(s&2)+(i&1).
 //
 // There is no ldmatrix, so rows and columns are dealt out to suit 16-byte loads. With P = p%2, Q = p/2:
 //   row r of tile i is row 16i + 8(r/4) + 4P + r%4 of the warp's: a quarter of a warp reads 8 rows, of 8 of k: two products;
@@ -63,8 +63,8 @@ struct Product {
     }
 };
 
-// Pairs16 is for fp16 elements. Where n is a multiple of 8, a lane stores 8 neighbouring columns; else it stores two of a product
-// of 8 x 8 at a time, or one where n is odd.
+// Pairs16 is for fp16 elements. Where n is a multiple of 8, a lane stores 8 neighbouring columns; else it stores
+// two of a product of 8 x 8 at a time, or one where n is odd.
 template <class To>
 struct Pairs16 {
     typedef unsigned short Element;
@@ -86,7 +86,8 @@ struct Pairs16 {
                     runs<P>(p.c[i][j], p.c[i][j + 1], at.moved(0, 4 * (s & 2)), s & 2, i * 16, j * 16);
     }
 
-    // Word w of a product: of fp16, columns 2w and 2w+1; of fp32, those of 4(w/2) and 4(w/2)+1 from the lane's own on, 2(w%2) rows down.
+    // Word w of a product: of fp16, columns 2w and 2w+1; of fp32, those of 4(w/2) and 4(w/2)+1 from the lane's own
+    // on, 2(w%2) rows down.
     template <class P>
     static __device__ __forceinline__ u32 word(const typename P::Acc::Register (&c)[P::C], int w) {
         return To::pair(&c[w * (2 / P::Acc::Width)]);
@@ -112,7 +113,8 @@ struct Pairs16 {
             at.put(row, column + half * 8, run, true);
         }
     }
-    // Lanes s and s^2 have the columns 0, 1 and 2, 3 of every 4 of a row: of 16, the first takes the lower 8, the second the upper.
+    // Lanes s and s^2 have the columns 0, 1 and 2, 3 of every 4 of a row: of 16, the first takes the lower 8, the
+    // second the upper.
     template <class P>
     static __device__ __forceinline__ void runs(const typename P::Acc::Register (&even)[P::C], const typename P::Acc::Register (&odd)[P::C],
                                                 const Place<Element> &at, bool upper, int row, int column) {

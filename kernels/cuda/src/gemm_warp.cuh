@@ -1,7 +1,7 @@
 // What a warp does with a stage, from Turing on: 64 x 64 elements of C, in two steps of 32 bytes of k.
 //
-// A step reads 64 x 32 bytes of A and 32 bytes x 64 of B from shared memory, 4 KiB, and issues 4 x 8 products of 16 x 8:
-// 128 bytes a product.
+// A step reads 64 x 32 bytes of A and 32 bytes x 64 of B from shared memory, 4 KiB, and issues 4 x 8 products of 16
+// x 8: 128 bytes a product.
 #pragma once
 #include "gemm_panel.cuh"
 #include "mma_step.cuh"
@@ -11,8 +11,8 @@ namespace gemm {
 
 const int RowTiles = 4, ColumnTiles = 8; // products of 16 x 8 in a warp's 64 x 64
 
-// matrices loads four 8 x 16-byte matrices: lanes 8i to 8i+7 give the rows of matrix i, which goes to word i; a lane gets word
-// lane%4 of row lane/4. matrices_transposed does so for fp16, with rows and columns exchanged.
+// matrices loads four 8 x 16-byte matrices: lanes 8i to 8i+7 give the rows of matrix i, which goes to word i; a
+// lane gets word lane%4 of row lane/4. matrices_transposed does so for fp16, with rows and columns exchanged.
 __device__ __forceinline__ void matrices(u32 &w0, u32 &w1, u32 &w2, u32 &w3, u32 address) {
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(w0), "=r"(w1), "=r"(w2), "=r"(w3) : "r"(address) : "memory");
 }
@@ -20,9 +20,9 @@ __device__ __forceinline__ void matrices_transposed(u32 &w0, u32 &w1, u32 &w2, u
     asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];" : "=r"(w0), "=r"(w1), "=r"(w2), "=r"(w3) : "r"(address) : "memory");
 }
 
-// A reader reads a step's fragments of a warp's 64 rows of A or columns of B, of which `first` is the first in the panel. Its `at` is this
-// lane's address at step 0, relative to the panel. A step's other addresses differ from it by a sum or by an exclusive
-// or with a constant, as the swizzle takes only bits that they leave alone.
+// A reader reads a step's fragments of a warp's 64 rows of A or columns of B, of which `first` is the first in the
+// panel. Its `at` is this lane's address at step 0, relative to the panel. A step's other addresses differ from it
+// by a sum or by an exclusive or with a constant, as the swizzle takes only bits that they leave alone.
 template <class Panel>
 struct ReaderA {
     u32 at;
@@ -77,7 +77,8 @@ struct ReaderB<KMajor<unsigned char, Rows, Threads>> {
     }
 };
 
-// Product is the accumulators of a warp's part of C, and the fragments of two steps: one is read while the other is multiplied.
+// Product is the accumulators of a warp's part of C, and the fragments of two steps: one is read while the other is
+// multiplied.
 template <class P, class G, class PanelA, class PanelB>
 struct Product {
     static const int StepsOfStage = 2;

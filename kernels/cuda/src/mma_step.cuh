@@ -1,8 +1,8 @@
-// The mma.sync instructions of each precision, behind one shape of policy. A policy multiplies a
-// 16 x 32-byte piece of A by a 32-byte x 8 piece of B (fp16, bf16: k = 16; tf32: k = 8; int8: k = 32),
-// in the register layout of mma.m16n8k16, .m16n8k8 (tf32) and .m16n8k32. Where an architecture has only a
-// smaller instruction, the same registers feed several of it: Steps counts them, and step<S> issues one, so that a caller
-// can put independent ones between two that share an accumulator.
+// The mma.sync instructions of each precision, behind one shape of policy. A policy multiplies a 16 x 32-byte piece
+// of A by a 32-byte x 8 piece of B (fp16, bf16: k = 16; tf32: k = 8; int8: k = 32), in the register layout of
+// mma.m16n8k16, .m16n8k8 (tf32) and .m16n8k32. Where an architecture has only a smaller instruction, the same
+// registers feed several of it: Steps counts them, and step<S> issues one, so that a caller can put independent
+// ones between two that share an accumulator.
 //
 // With g = lane/4, q = lane%4 and w one 32-bit word of operands (PTX ISA, "Warp Level Matrix
 // Multiply-Accumulate Instructions"):

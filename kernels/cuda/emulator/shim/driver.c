@@ -23,6 +23,12 @@ enum { INVALID_VALUE = 1, NOT_INITIALIZED = 3, INVALID_DEVICE = 101, INVALID_CON
 
 static __thread handle current;
 static __thread handle stack[16];
+
+/* The emulator numbers contexts from 1. Callers hold them as pointers, and a runtime may take a small one for none: Go
+ * ends a program that has one below 4096 on a stack. */
+#define FIRST_CONTEXT 0x10000
+#define CONTEXT current_context()
+uint64_t current_context(void) { return current ? U(current) - FIRST_CONTEXT : 0; }
 static __thread int depth;
 
 #define API EXPORT CUresult
@@ -52,7 +58,12 @@ API cuDeviceTotalMem_v2(size_t *bytes, CUdevice d) { return CALL_OUT(OP_TOTAL_ME
 API cuDeviceGetUuid(void *uuid, CUdevice d) { return CALL_OUT(OP_UUID, uuid, 16, (uint64_t)d); }
 API cuDeviceGetUuid_v2(void *uuid, CUdevice d) { return cuDeviceGetUuid(uuid, d); }
 
-API cuDevicePrimaryCtxRetain(handle *ctx, CUdevice d) { return CALL_OUT(OP_RETAIN, ctx, 8, (uint64_t)d); }
+API cuDevicePrimaryCtxRetain(handle *ctx, CUdevice d) {
+	uint64_t number = 0;
+	CUresult code = CALL_OUT(OP_RETAIN, &number, 8, (uint64_t)d);
+	if (!code) *ctx = (handle)(uintptr_t)(FIRST_CONTEXT + number);
+	return code;
+}
 API cuDevicePrimaryCtxRelease_v2(CUdevice d) { return CALL(OP_RELEASE, (uint64_t)d); }
 API cuDevicePrimaryCtxGetState(CUdevice d, unsigned *flags, int *active) {
 	(void)d;
@@ -74,23 +85,23 @@ API cuCtxPopCurrent_v2(handle *ctx) {
 	current = stack[--depth];
 	return 0;
 }
-API cuCtxGetDevice(CUdevice *d) { return current ? (*d = (int)U(current) - 1, 0) : INVALID_CONTEXT; }
+API cuCtxGetDevice(CUdevice *d) { return current ? (*d = (int)CONTEXT - 1, 0) : INVALID_CONTEXT; }
 API cuCtxGetApiVersion(handle ctx, unsigned *version) { return (void)ctx, *version = 3020, 0; }
 API cuCtxGetFlags(unsigned *flags) { return *flags = 0, 0; }
-API cuCtxSynchronize(void) { return CALL(OP_SYNCHRONIZE, U(current)); }
+API cuCtxSynchronize(void) { return CALL(OP_SYNCHRONIZE, CONTEXT); }
 
 API cuMemGetInfo_v2(size_t *free_bytes, size_t *total) {
 	size_t v[2] = {0, 0};
-	CUresult code = CALL_OUT(OP_MEMORY_INFO, v, 16, U(current));
+	CUresult code = CALL_OUT(OP_MEMORY_INFO, v, 16, CONTEXT);
 	*free_bytes = v[0], *total = v[1];
 	return code;
 }
-API cuMemAlloc_v2(CUdeviceptr *p, size_t n) { return CALL_OUT(OP_ALLOC, p, 8, U(current), n); }
-API cuMemFree_v2(CUdeviceptr p) { return CALL(OP_FREE, U(current), p); }
-API cuMemsetD8_v2(CUdeviceptr p, unsigned char v, size_t n) { return CALL(OP_MEMSET, U(current), p, v, n, 1); }
+API cuMemAlloc_v2(CUdeviceptr *p, size_t n) { return CALL_OUT(OP_ALLOC, p, 8, CONTEXT, n); }
+API cuMemFree_v2(CUdeviceptr p) { return CALL(OP_FREE, CONTEXT, p); }
+API cuMemsetD8_v2(CUdeviceptr p, unsigned char v, size_t n) { return CALL(OP_MEMSET, CONTEXT, p, v, n, 1); }
 API cuMemsetD8Async(CUdeviceptr p, unsigned char v, size_t n, handle s) { return (void)s, cuMemsetD8_v2(p, v, n); }
-API cuMemsetD16_v2(CUdeviceptr p, unsigned short v, size_t n) { return CALL(OP_MEMSET, U(current), p, v, n, 2); }
-API cuMemsetD32_v2(CUdeviceptr p, unsigned v, size_t n) { return CALL(OP_MEMSET, U(current), p, v, n, 4); }
+API cuMemsetD16_v2(CUdeviceptr p, unsigned short v, size_t n) { return CALL(OP_MEMSET, CONTEXT, p, v, n, 2); }
+API cuMemsetD32_v2(CUdeviceptr p, unsigned v, size_t n) { return CALL(OP_MEMSET, CONTEXT, p, v, n, 4); }
 API cuMemsetD32Async(CUdeviceptr p, unsigned v, size_t n, handle s) { return (void)s, cuMemsetD32_v2(p, v, n); }
 
 /* Page-locked memory is shared with the emulator, so that an asynchronous copy carries no data. */
@@ -116,7 +127,7 @@ static int locate(const void *p, size_t n, uint64_t *words) {
 API cuMemHostAlloc(void **p, size_t n, unsigned flags) {
 	uint64_t v[3] = {0, 0, 0}; /* id, and the file: process and descriptor */
 	(void)flags;
-	CUresult code = CALL_OUT(OP_PIN, v, sizeof v, U(current), n);
+	CUresult code = CALL_OUT(OP_PIN, v, sizeof v, CONTEXT, n);
 	if (code) return code;
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%llu/fd/%llu", (unsigned long long)v[1], (unsigned long long)v[2]);
@@ -125,7 +136,7 @@ API cuMemHostAlloc(void **p, size_t n, unsigned flags) {
 	if (fd >= 0) close(fd);
 	struct pinned *q = at == MAP_FAILED ? NULL : malloc(sizeof *q);
 	if (!q) {
-		CALL(OP_UNPIN, U(current), v[0]);
+		CALL(OP_UNPIN, CONTEXT, v[0]);
 		return 2;
 	}
 	pthread_mutex_lock(&pins);
@@ -143,26 +154,26 @@ API cuMemFreeHost(void *p) {
 	if ((found = *q)) *q = found->next;
 	pthread_mutex_unlock(&pins);
 	if (!found) return INVALID_VALUE;
-	CUresult code = CALL(OP_UNPIN, U(current), found->id);
+	CUresult code = CALL(OP_UNPIN, CONTEXT, found->id);
 	munmap(found->at, found->bytes);
 	free(found);
 	return code;
 }
-API cuMemcpyHtoD_v2(CUdeviceptr d, const void *s, size_t n) { return request(&driver, OP_UPLOAD, WORDS(U(current), d), s, n, NULL, 0, NULL); }
+API cuMemcpyHtoD_v2(CUdeviceptr d, const void *s, size_t n) { return request(&driver, OP_UPLOAD, WORDS(CONTEXT, d), s, n, NULL, 0, NULL); }
 API cuMemcpyHtoDAsync_v2(CUdeviceptr d, const void *s, size_t n, handle stream) {
 	uint64_t at[2];
 	(void)stream;
-	if (locate(s, n, at)) return CALL(OP_UPLOAD_PINNED, U(current), d, at[0], at[1], n);
-	return request(&driver, OP_UPLOAD_ASYNC, WORDS(U(current), d), s, n, NULL, 0, NULL);
+	if (locate(s, n, at)) return CALL(OP_UPLOAD_PINNED, CONTEXT, d, at[0], at[1], n);
+	return request(&driver, OP_UPLOAD_ASYNC, WORDS(CONTEXT, d), s, n, NULL, 0, NULL);
 }
-API cuMemcpyDtoH_v2(void *d, CUdeviceptr s, size_t n) { return CALL_OUT(OP_DOWNLOAD, d, n, U(current), s, n); }
+API cuMemcpyDtoH_v2(void *d, CUdeviceptr s, size_t n) { return CALL_OUT(OP_DOWNLOAD, d, n, CONTEXT, s, n); }
 API cuMemcpyDtoHAsync_v2(void *d, CUdeviceptr s, size_t n, handle stream) {
 	uint64_t at[2];
 	(void)stream;
-	if (locate(d, n, at)) return CALL(OP_DOWNLOAD_PINNED, U(current), s, at[0], at[1], n);
+	if (locate(d, n, at)) return CALL(OP_DOWNLOAD_PINNED, CONTEXT, s, at[0], at[1], n);
 	return cuMemcpyDtoH_v2(d, s, n);
 }
-API cuMemcpyDtoD_v2(CUdeviceptr d, CUdeviceptr s, size_t n) { return CALL(OP_COPY, U(current), d, s, n); }
+API cuMemcpyDtoD_v2(CUdeviceptr d, CUdeviceptr s, size_t n) { return CALL(OP_COPY, CONTEXT, d, s, n); }
 API cuMemcpyDtoDAsync_v2(CUdeviceptr d, CUdeviceptr s, size_t n, handle stream) { return (void)stream, cuMemcpyDtoD_v2(d, s, n); }
 
 /* image_bytes is how much of an image is sent: PTX whole, of a binary the beginning, for no emulator runs it. */
@@ -177,7 +188,7 @@ API cuModuleLoadDataEx(handle *m, const void *image, unsigned count, int *option
 		if (options[i] == ERROR_LOG_BYTES) log_bytes = (unsigned)U(values[i]);
 	}
 	char answer[4096];
-	CUresult code = request(&driver, OP_LOAD, WORDS(U(current)), image, image_bytes(image), answer, sizeof answer, &got);
+	CUresult code = request(&driver, OP_LOAD, WORDS(CONTEXT), image, image_bytes(image), answer, sizeof answer, &got);
 	if (!code) {
 		memcpy(m, answer, sizeof *m);
 	} else if (log && log_bytes) {
@@ -188,16 +199,16 @@ API cuModuleLoadDataEx(handle *m, const void *image, unsigned count, int *option
 	return code;
 }
 API cuModuleLoadData(handle *m, const void *image) { return cuModuleLoadDataEx(m, image, 0, NULL, NULL); }
-API cuModuleUnload(handle m) { return CALL(OP_UNLOAD, U(current), U(m)); }
-API cuModuleGetFunction(handle *f, handle m, const char *name) { return request(&driver, OP_FUNCTION, WORDS(U(current), U(m)), name, strlen(name), f, 8, NULL); }
-API cuFuncGetAttribute(int *v, int attribute, handle f) { return CALL_OUT(OP_FUNCTION_ATTRIBUTE, v, 4, U(current), U(f), (uint64_t)attribute); }
-API cuFuncSetAttribute(handle f, int attribute, int v) { return CALL(OP_SET_FUNCTION_ATTRIBUTE, U(current), U(f), (uint64_t)attribute, (uint64_t)(int64_t)v); }
+API cuModuleUnload(handle m) { return CALL(OP_UNLOAD, CONTEXT, U(m)); }
+API cuModuleGetFunction(handle *f, handle m, const char *name) { return request(&driver, OP_FUNCTION, WORDS(CONTEXT, U(m)), name, strlen(name), f, 8, NULL); }
+API cuFuncGetAttribute(int *v, int attribute, handle f) { return CALL_OUT(OP_FUNCTION_ATTRIBUTE, v, 4, CONTEXT, U(f), (uint64_t)attribute); }
+API cuFuncSetAttribute(handle f, int attribute, int v) { return CALL(OP_SET_FUNCTION_ATTRIBUTE, CONTEXT, U(f), (uint64_t)attribute, (uint64_t)(int64_t)v); }
 API cuFuncSetCacheConfig(handle f, int config) { return (void)f, (void)config, 0; }
-API cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, handle f, int block, size_t shared) { return CALL_OUT(OP_OCCUPANCY, n, 4, U(current), U(f), (uint64_t)block, shared); }
+API cuOccupancyMaxActiveBlocksPerMultiprocessor(int *n, handle f, int block, size_t shared) { return CALL_OUT(OP_OCCUPANCY, n, 4, CONTEXT, U(f), (uint64_t)block, shared); }
 
 /* A function's handle holds the number of its parameters, 8 bytes each, in the low byte: so nothing is kept here. */
 static CUresult launch(handle f, const unsigned *grid, const unsigned *block, unsigned shared, void **params) {
-	uint64_t w[9 + 256] = {U(current), U(f), grid[0], grid[1], grid[2], block[0], block[1], block[2], shared};
+	uint64_t w[9 + 256] = {CONTEXT, U(f), grid[0], grid[1], grid[2], block[0], block[1], block[2], shared};
 	int count = (int)(U(f) & 255);
 	if (!f) return 400;
 	if (count && !params) return INVALID_VALUE;
@@ -213,19 +224,20 @@ API cuLaunchKernelEx(const launch_config *c, handle f, void **params, void **ext
 	return launch(f, c->grid, c->block, c->shared, params);
 }
 
-/* Streams are in order, and there is one: the device's. */
-API cuStreamCreate(handle *s, unsigned flags) { return (void)flags, *s = (handle)2, 0; }
+/* Streams are in order, and there is one: the device's. Its handle is an address, as callers' runtimes expect of a pointer. */
+static char the_stream;
+API cuStreamCreate(handle *s, unsigned flags) { return (void)flags, *s = &the_stream, 0; }
 API cuStreamCreateWithPriority(handle *s, unsigned flags, int priority) { return (void)priority, cuStreamCreate(s, flags); }
 API cuStreamDestroy_v2(handle s) { return (void)s, 0; }
 API cuStreamSynchronize(handle s) { return (void)s, cuCtxSynchronize(); }
 API cuStreamQuery(handle s) { return (void)s, cuCtxSynchronize(); }
 API cuStreamWaitEvent(handle s, handle e, unsigned flags) { return (void)s, (void)e, (void)flags, 0; }
-API cuEventCreate(handle *e, unsigned flags) { return CALL_OUT(OP_EVENT_CREATE, e, 8, U(current), flags); }
-API cuEventDestroy_v2(handle e) { return CALL(OP_EVENT_DESTROY, U(current), U(e)); }
-API cuEventRecord(handle e, handle s) { return (void)s, CALL(OP_EVENT_RECORD, U(current), U(e)); }
+API cuEventCreate(handle *e, unsigned flags) { return CALL_OUT(OP_EVENT_CREATE, e, 8, CONTEXT, flags); }
+API cuEventDestroy_v2(handle e) { return CALL(OP_EVENT_DESTROY, CONTEXT, U(e)); }
+API cuEventRecord(handle e, handle s) { return (void)s, CALL(OP_EVENT_RECORD, CONTEXT, U(e)); }
 API cuEventSynchronize(handle e) { return (void)e, cuCtxSynchronize(); }
 API cuEventQuery(handle e) { return (void)e, cuCtxSynchronize(); }
-API cuEventElapsedTime(float *ms, handle from, handle to) { return CALL_OUT(OP_EVENT_ELAPSED, ms, 4, U(current), U(from), U(to)); }
+API cuEventElapsedTime(float *ms, handle from, handle to) { return CALL_OUT(OP_EVENT_ELAPSED, ms, 4, CONTEXT, U(from), U(to)); }
 
 static const struct {
 	int code;

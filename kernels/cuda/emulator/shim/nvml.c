@@ -1,4 +1,4 @@
-/* The entry points of libnvidia-ml that the worker calls. A device's handle is its index and one. */
+/* The entry points of libnvidia-ml that the worker calls. */
 #include "shim.h"
 
 #include <string.h>
@@ -44,11 +44,14 @@ enum query {
 
 enum { OK = 0, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7 };
 
+/* A device's handle is its index and this: no small number, which a caller's runtime would not take for a pointer. */
+#define FIRST_DEVICE 0x10000
+
 #define API EXPORT nvmlReturn
 
 static nvmlReturn query(device d, enum query what, uint64_t argument, void *out, size_t size) {
 	if (!d || !out) return INVALID_ARGUMENT;
-	return request(&nvml, OP_NVML_QUERY, WORDS(U(d) - 1, what, argument), NULL, 0, out, size, NULL);
+	return request(&nvml, OP_NVML_QUERY, WORDS(U(d) - FIRST_DEVICE, what, argument), NULL, 0, out, size, NULL);
 }
 static nvmlReturn text(int op, uint64_t word, char *s, unsigned size) {
 	if (!s || !size) return INVALID_ARGUMENT;
@@ -68,19 +71,19 @@ API nvmlDeviceGetHandleByIndex_v2(unsigned i, device *d) {
 	nvmlReturn code = nvmlDeviceGetCount_v2(&n);
 	if (code) return code;
 	if (i >= n) return INVALID_ARGUMENT;
-	*d = (device)(uintptr_t)(i + 1);
+	*d = (device)(uintptr_t)(FIRST_DEVICE + i);
 	return OK;
 }
 API nvmlDeviceGetHandleByUUID(const char *uuid, device *d) {
 	uint64_t index = 0;
 	nvmlReturn code = request(&nvml, OP_NVML_FIND, NULL, 0, uuid, strlen(uuid), &index, 8, NULL);
-	if (!code) *d = (device)(uintptr_t)(index + 1);
+	if (!code) *d = (device)(uintptr_t)(FIRST_DEVICE + index);
 	return code;
 }
-API nvmlDeviceGetIndex(device d, unsigned *i) { return *i = (unsigned)U(d) - 1, OK; }
+API nvmlDeviceGetIndex(device d, unsigned *i) { return *i = (unsigned)U(d) - FIRST_DEVICE, OK; }
 API nvmlDeviceGetMinorNumber(device d, unsigned *i) { return nvmlDeviceGetIndex(d, i); }
-API nvmlDeviceGetUUID(device d, char *s, unsigned size) { return text(OP_NVML_UUID, U(d) - 1, s, size); }
-API nvmlDeviceGetName(device d, char *s, unsigned size) { return text(OP_NVML_NAME, U(d) - 1, s, size); }
+API nvmlDeviceGetUUID(device d, char *s, unsigned size) { return text(OP_NVML_UUID, U(d) - FIRST_DEVICE, s, size); }
+API nvmlDeviceGetName(device d, char *s, unsigned size) { return text(OP_NVML_NAME, U(d) - FIRST_DEVICE, s, size); }
 
 API nvmlDeviceGetClockInfo(device d, unsigned type, unsigned *mhz) { return query(d, CLOCK, type, mhz, 4); }
 API nvmlDeviceGetClock(device d, unsigned type, unsigned id, unsigned *mhz) { return (void)id, query(d, CLOCK, type, mhz, 4); }
@@ -115,7 +118,7 @@ enum { MOST_PROCESSES = 64 };
 static nvmlReturn processes(device d, unsigned *count, uint64_t pairs[][2]) {
 	size_t got = 0;
 	if (!d || !count) return INVALID_ARGUMENT;
-	nvmlReturn code = request(&nvml, OP_NVML_QUERY, WORDS(U(d) - 1, PROCESSES, 0), NULL, 0, pairs, MOST_PROCESSES * sizeof *pairs, &got);
+	nvmlReturn code = request(&nvml, OP_NVML_QUERY, WORDS(U(d) - FIRST_DEVICE, PROCESSES, 0), NULL, 0, pairs, MOST_PROCESSES * sizeof *pairs, &got);
 	unsigned room = *count;
 	if (code) return code;
 	*count = (unsigned)(got / sizeof *pairs);

@@ -33,6 +33,9 @@ extern struct connection driver, nvml;
  * go to out, and got (where it is not NULL) is how many came. */
 int request(struct connection *c, int op, const uint64_t *words, int count, const void *data, size_t bytes, void *out, size_t size, size_t *got);
 
+/* current_context is the emulator's number of the calling thread's context, 0 for none. */
+uint64_t current_context(void);
+
 #define WORDS(...) (uint64_t[]){__VA_ARGS__}, (int)(sizeof((uint64_t[]){__VA_ARGS__}) / 8)
 #define U(x) ((uint64_t)(uintptr_t)(x))
 #define EXPORT __attribute__((visibility("default")))
