@@ -25,6 +25,7 @@ const (
 	Emulated        = "emulated"
 	SlowerThanPeers = "slower_than_peers"
 	Unsupported     = "unsupported"
+	NoLibrary       = "no_library" // of a run
 	NoProfile       = "no_profile" // of a run
 )
 
@@ -56,6 +57,7 @@ var warningCodes = []WarningCode{
 	{Emulated, "the device is emulated: the figures are those of a cost model, nothing was measured"},
 	{SlowerThanPeers, "the figure lies more than 10% below the median of the run's other devices of the same model"},
 	{Unsupported, "the device is of an architecture that this version, or its driver, has no kernels for"},
+	{NoLibrary, "the vendor's library for matrix products, which frameworks use, was not found: gemm is by own kernels alone"},
 	{NoProfile, "no result of the run could be used for calibration"},
 }
 

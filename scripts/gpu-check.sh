@@ -113,13 +113,14 @@ fi
 
 thin=${emulate:+-thin}
 few=${brief:+'^(gemm_fp16_fp32|relu_fp32|fold_bits_4|mma_fp16_fp32)$'}
-step conform 100 conform.json "$worker" -conform "$device" $thin -entries "$few" || true
+step conform 100 conform.json "$worker" -conform "$device" $thin ${few:+-entries "$few"} || true
 if [ -n "$emulate" ]; then
 	skip conform-ptx 'EMULATED: an emulated GPU takes PTX alone, which conform has checked'
 else
-	step conform-ptx 40 conform-ptx.json "$worker" -conform "$device" -ptx -thin -entries "$few" || true
+	step conform-ptx 40 conform-ptx.json "$worker" -conform "$device" -ptx -thin ${few:+-entries "$few"} || true
 fi
-sanitize() { # TOOL ENTRIES OPTION...
+# sanitize TOOL ENTRIES OPTION...: the thin conformance once more, under a tool of compute-sanitizer.
+sanitize() {
 	tool=$1 entries=$2
 	shift 2
 	if [ -n "$emulate" ]; then
@@ -131,7 +132,7 @@ sanitize() { # TOOL ENTRIES OPTION...
 			"$worker" -conform "$device" -thin -entries "${few:-$entries}" || true
 	fi
 }
-sanitize memcheck '' --report-api-errors no # what the driver refuses is told by the worker
+sanitize memcheck . --report-api-errors no # what the driver refuses is told by the worker
 sanitize racecheck 'gemm_|fold_'            # the others share no memory
 
 if [ -n "$emulate" ]; then

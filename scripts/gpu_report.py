@@ -39,6 +39,7 @@ def read_steps(folder):
         name, status, seconds, limit, code, why, command = (line.split("\t") + [""])[:7]
         command = command.replace(folder, "FOLDER")
         command = re.sub(r"\S*/(realflops(?:-worker)?)(?= |$)", r"bin/\1", command)
+        command = re.sub(r"-entries (\S+)", r"-entries '\1'", command)
         command = re.sub(r"\S*/(bench/peers/pytorch\.py)", r"\1", command)
         steps.append({
             "name": name, "status": status, "seconds": int(seconds), "limit_s": int(limit), "code": int(code),
@@ -90,7 +91,7 @@ def judge(report, no_device):
 
 def device_of(folder, conform):
     """The device that was checked, None where there was none."""
-    listed = re.search(r"(GPU-[0-9a-f-]+)  (.+)", read_text(folder, "devices.txt"))
+    listed = re.search(r"(GPU-[0-9a-f-]+)  (.*?)(?:, compute capability|$)", read_text(folder, "devices.txt"))
     if conform is None and listed is None:
         return None
     device = {field: conform[field] for field in ("device", "model", "driver")} if conform else {"device": listed[1], "model": listed[2], "driver": ""}
@@ -136,9 +137,9 @@ def si(value, unit):
 
 
 def rate(r):
-    """Of a result of a run: its sustained rate and interval."""
-    for field, unit in (("flop_per_s", "FLOP/s"), ("bytes_per_s", "B/s"), ("elements_per_s", "elem/s")):
-        if r.get(field) is not None:
+    """Of a result of a run: its sustained rate and interval, in bytes where it is the memory that works."""
+    for field, unit in (("flop_per_s", "FLOP/s"), ("bytes_per_s", "B/s")):
+        if r.get(field) is not None and (unit == "FLOP/s") == (r["kernel"] in ("fma", "gemm")):
             half = (r[field + "_hi"] - r[field + "_lo"]) / 2 / r[field] if r[field] else 0
             return si(r[field], unit), f"±{100 * half:.1f}%"
     return "failed", ""

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // shimName is the library that stands in for the driver's. It is built and installed with the
@@ -51,7 +52,8 @@ func (e *Emulator) socket() string { return filepath.Join(e.folder, "node.sock")
 func (e *Emulator) start(ctx context.Context, program, node string) error {
 	var stderr strings.Builder
 	e.cmd = exec.CommandContext(ctx, program, "emulator", node, "--socket", e.socket())
-	e.cmd.Args[0] = "realflops" // whatever the file is called
+	e.cmd.Args[0] = "realflops"    // whatever the file is called
+	e.cmd.SysProcAttr = ownGroup() // an interrupt is for the workers to leave by
 	e.cmd.Stderr = &stderr
 	stdin, err := e.cmd.StdinPipe()
 	if err != nil {
@@ -73,9 +75,14 @@ func (e *Emulator) start(ctx context.Context, program, node string) error {
 	return nil
 }
 
+// emulatorLeaves is how long an emulator may take to end.
+const emulatorLeaves = 5 * time.Second
+
 // Close ends the emulator and waits for it.
 func (e *Emulator) Close() error {
 	err := e.stdin.Close()
+	kill := time.AfterFunc(emulatorLeaves, func() { _ = e.cmd.Process.Kill() })
+	defer kill.Stop()
 	_ = e.cmd.Wait() // its exit code says nothing that a worker did not
 	return errors.Join(err, os.RemoveAll(e.folder))
 }

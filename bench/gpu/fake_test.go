@@ -75,7 +75,7 @@ type life struct {
 func newCard(id string) *card {
 	return &card{
 		welcome: worker.Welcome{Version: "1", Backend: "fake", Devices: []worker.Device{newDevice(id)}, Absent: []string{}},
-		opened:  worker.Opened{LaunchS: 2e-6, Offers: []worker.Offer{{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: "fake-simt"}}, Notes: []string{}},
+		opened:  worker.Opened{LaunchS: 2e-6, Offers: []worker.Offer{{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: "fake-simt"}}},
 		passS:   0.001,
 		sense: func(int) worker.Telemetry {
 			return worker.Telemetry{ClockHz: ptr(1.4e9), PowerW: ptr(300.0), TemperatureC: ptr(60.0), Throttle: []string{}}

@@ -11,6 +11,9 @@ func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// ownGroup keeps a process from the signals of a terminal.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
 // terminate asks a process to end; a stopped one is continued, so that it hears it.
 var terminate = []os.Signal{syscall.SIGTERM, syscall.SIGCONT}
 

@@ -10,6 +10,9 @@ import (
 // attributes: none. A worker here ends with its standard input.
 func attributes() *syscall.SysProcAttr { return nil }
 
+// ownGroup is not known here.
+func ownGroup() *syscall.SysProcAttr { return nil }
+
 // terminate: nothing but an end can be asked for.
 var terminate = []os.Signal{os.Kill}
 

@@ -36,8 +36,8 @@ func (m *measurement) result(res bench.Result) bench.Result {
 	}
 	res.Warnings = append(res.Warnings, s.Warnings...)
 	res.Warnings = append(res.Warnings, sense(&res, m.telemetry)...)
-	for _, note := range m.opened.Notes {
-		warn(bench.JIT, "%s", note)
+	if m.opened.JIT != "" {
+		warn(bench.JIT, "%s", m.opened.JIT)
 	}
 	if m.heldUp {
 		warn(bench.HeldUp, "sampling was ended after %v here, of which the device says that it worked for %.3g s", m.wall.Round(time.Second), res.Seconds)

@@ -146,11 +146,11 @@ func TestWhatBelongsBesideEveryFigure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCard("GPU-1")
 		c.welcome.Emulated = true
-		c.opened.Notes = []string{"the driver compiled the kernels from PTX"}
+		c.opened.JIT = "the driver compiled the kernels from PTX"
 		r := runner(c)
 		defer r.Close()
 		res := measure(t, r, relu())
-		if !slices.Equal(codes(res), []string{bench.JIT, bench.Emulated}) || res.Warnings[0].Text != c.opened.Notes[0] {
+		if !slices.Equal(codes(res), []string{bench.JIT, bench.Emulated}) || res.Warnings[0].Text != c.opened.JIT {
 			t.Errorf("%v", res.Warnings)
 		}
 		c.prepare = func(*life, worker.PrepareRequest) (worker.Prepared, *worker.Error) {

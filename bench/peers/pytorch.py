@@ -243,7 +243,8 @@ class Contest:
 
     def prepare(self, worker, kernel, precision, shape, engine, prepared):
         if engine not in worker.engines(kernel, precision):
-            raise WorkerError("unsupported", f"this device and worker have no {engine} for it")
+            why = f"this device and worker have no {engine} for it"
+            raise WorkerError("unsupported", worker.opened["no_library"] if engine == "cublaslt" and worker.opened.get("no_library") else why)
         case = {"kernel": kernel, "precision": precision, "shape": shape, "engine": engine}
         prepared[engine] = worker.ask("prepare", data="randn", seed=7, cold=True, **case)["prepare"]
         return True

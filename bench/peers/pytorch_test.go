@@ -50,6 +50,7 @@ type script struct {
 	Architecture string
 	Rates        map[string][]float64 // FLOP/s, or bytes a second where there is no product
 	Forgets      string               // the engine that computes something else in the end
+	NoLibrary    string               // why there is no cublaslt
 }
 
 // scriptedWorker is a device with a script in place of kernels.
@@ -78,7 +79,7 @@ func (s *scriptedWorker) Hello() (worker.Welcome, *worker.Error) {
 }
 
 func (s *scriptedWorker) Open(worker.OpenRequest) (worker.Opened, *worker.Error) {
-	var o worker.Opened
+	o := worker.Opened{NoLibrary: s.NoLibrary}
 	for engine := range s.Rates {
 		for _, p := range []kernels.Precision{kernels.FP16FP32, kernels.FP32FP32, kernels.INT8INT32} {
 			o.Offers = append(o.Offers, worker.Offer{Kernel: kernels.GEMM, Precision: p, Engine: engine})
@@ -252,6 +253,12 @@ func TestWhatIsNotComparedIsNamed(t *testing.T) {
 	t.Run("an engine that is not there", func(t *testing.T) {
 		c := hold(t, "fp16/fp32 1024x1024x1024", rates, script{Architecture: "9.0", Rates: map[string][]float64{"ptx-mma": rates}})
 		if len(c.Rows) != 1 || c.Rows[0].Verdict != nil || len(c.Skipped) != 1 || c.Skipped[0].Failed || !strings.Contains(c.Skipped[0].Why, "no cublaslt") {
+			t.Errorf("the document is %+v", c)
+		}
+	})
+	t.Run("a library that is not there", func(t *testing.T) {
+		c := hold(t, "fp16/fp32 1024x1024x1024", rates, script{Architecture: "9.0", Rates: map[string][]float64{"ptx-mma": rates}, NoLibrary: "it was not found"})
+		if len(c.Skipped) != 1 || c.Skipped[0].Failed || c.Skipped[0].Why != "it was not found" {
 			t.Errorf("the document is %+v", c)
 		}
 	})

@@ -26,12 +26,12 @@ func NewClient(in io.Writer, out io.Reader) *Client { return &Client{in: in, out
 func (c *Client) Do(req Request, beat func()) (Reply, error) {
 	c.seq++
 	req.Seq = c.seq
-	if err := writeLine(c.in, req); err != nil {
-		return Reply{}, fmt.Errorf("the worker takes no request: %w", err)
-	}
+	unasked := writeLine(c.in, req)
 	for {
-		reply, err := c.read()
+		reply, err := c.read() // what a worker that takes no more said at last is worth more than that
 		switch {
+		case unasked != nil && (err == nil || errors.Is(err, io.EOF)):
+			return Reply{}, fmt.Errorf("the worker takes no request: %w", unasked)
 		case err != nil:
 			return Reply{}, err
 		case reply.Seq != req.Seq:

@@ -69,7 +69,7 @@ var (
 	}
 	openRequest = OpenRequest{Device: welcome.Devices[0].ID}
 	opened      = Opened{
-		FreeBytes: 84825604096, LaunchS: 2.1e-6, Notes: []string{},
+		FreeBytes: 84825604096, LaunchS: 2.1e-6,
 		Offers: []Offer{{Kernel: kernels.GEMM, Precision: kernels.FP16FP32, Engine: "ptx-mma", Instruction: "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32"}},
 	}
 	prepareRequest = PrepareRequest{

@@ -142,10 +142,11 @@ type Device struct {
 
 // Opened answers open.
 type Opened struct {
-	FreeBytes int64    `json:"free_bytes"`
-	Offers    []Offer  `json:"offers"`
-	Notes     []string `json:"notes"`    // sentences that belong beside every figure
-	LaunchS   float64  `json:"launch_s"` // seconds from one empty launch to the next, back to back; 0 if unknown
+	FreeBytes int64   `json:"free_bytes"`
+	Offers    []Offer `json:"offers"`
+	JIT       string  `json:"jit"`        // a sentence where the driver compiled the kernels, as no form of them was made for the device
+	NoLibrary string  `json:"no_library"` // a sentence where the vendor's library, which frameworks use, was not found
+	LaunchS   float64 `json:"launch_s"`   // seconds from one empty launch to the next, back to back; 0 if unknown
 }
 
 // Offer is a kernel that the device can run at a precision by an engine. Several offers of

@@ -13,8 +13,8 @@ import (
 // node is the machine as the vendor's libraries show it.
 type node interface {
 	welcome() worker.Welcome
-	// open takes a device; the library is nil where the node has none, which a note says.
-	open(id string) (cuda.Device, work.Library, []string, error)
+	// open takes a device; the library is nil where the node has none, which the sentence says.
+	open(id string) (device cuda.Device, library work.Library, noLibrary string, err error)
 	// telemetry begins to read the device's sensors; the function waits a moment for what they
 	// say, and no longer.
 	telemetry() (collect func() worker.Telemetry)
@@ -32,16 +32,16 @@ type backend struct {
 func (b *backend) Hello() (worker.Welcome, *worker.Error) { return b.welcome(), nil }
 
 func (b *backend) Open(r worker.OpenRequest) (worker.Opened, *worker.Error) {
-	device, library, notes, err := b.node.open(r.Device)
+	device, library, noLibrary, err := b.node.open(r.Device)
 	if err != nil {
 		return worker.Opened{}, failure(err)
 	}
-	site, more, err := work.Open(device, library)
+	site, jit, err := work.Open(device, library)
 	if err != nil {
 		return worker.Opened{}, failure(err)
 	}
 	b.site = site
-	opened := worker.Opened{Notes: append(append([]string{}, notes...), more...)}
+	opened := worker.Opened{JIT: jit, NoLibrary: noLibrary}
 	for _, o := range site.Offers() {
 		opened.Offers = append(opened.Offers, worker.Offer(o))
 	}

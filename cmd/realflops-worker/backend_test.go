@@ -24,12 +24,12 @@ type interpreted struct {
 
 func (n *interpreted) welcome() worker.Welcome { return worker.Welcome{Backend: "cuda"} }
 
-func (n *interpreted) open(string) (cuda.Device, work.Library, []string, error) {
+func (n *interpreted) open(string) (cuda.Device, work.Library, string, error) {
 	if n.openErr != nil {
-		return nil, nil, nil, n.openErr
+		return nil, nil, "", n.openErr
 	}
 	info := cuda.Info{Arch: 80, SMs: 1, L2Bytes: 1 << 20, MemoryBytes: 1 << 28, SharedOptIn: 160 << 10}
-	return ptxvm.NewDevice(info), nil, []string{"no library here"}, nil
+	return ptxvm.NewDevice(info), nil, "no library here", nil
 }
 
 func (n *interpreted) telemetry() func() worker.Telemetry {
@@ -50,8 +50,8 @@ func opened(t *testing.T) (*backend, *interpreted) {
 	if len(o.Offers) < 20 || o.LaunchS <= 0 || o.FreeBytes <= 0 || o.FreeBytes > 1<<28 {
 		t.Errorf("%d offers, launch %g s, %d bytes free", len(o.Offers), o.LaunchS, o.FreeBytes)
 	}
-	if notes := strings.Join(o.Notes, "\n"); !strings.Contains(notes, "no library here") || !strings.Contains(notes, "compute_80") {
-		t.Errorf("notes %q: want those of the node, and that the driver compiled PTX", notes)
+	if o.NoLibrary != "no library here" || !strings.Contains(o.JIT, "compute_80") {
+		t.Errorf("no_library %q, jit %q: want that of the node, and that the driver compiled PTX", o.NoLibrary, o.JIT)
 	}
 	return b, n
 }

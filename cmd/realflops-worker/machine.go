@@ -56,7 +56,7 @@ func (m *machine) welcome() worker.Welcome {
 
 // firstReading is how long the first reading of a device's sensors is waited for: it loads the
 // library and, without persistence mode, wakes the device.
-const firstReading = 2 * time.Second
+const firstReading = time.Second
 
 // describe is a device with what its sensors add, if they answer; those of another device did
 // not if ask is false.
@@ -105,21 +105,21 @@ func readSensors(uuid string) func() (driver.Telemetry, error) {
 	}
 }
 
-func (m *machine) open(id string) (cuda.Device, work.Library, []string, error) {
+func (m *machine) open(id string) (cuda.Device, work.Library, string, error) {
 	if m.device != nil {
-		return nil, nil, nil, fmt.Errorf("device %s is open already: a worker works one device", m.device.Description().UUID)
+		return nil, nil, "", fmt.Errorf("device %s is open already: a worker works one device", m.device.Description().UUID)
 	}
 	device, err := driver.OpenDevice(id)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, "", err
 	}
 	m.device, m.sensors = device, newSensors(readSensors(id))
 	library, err := driver.OpenLT(device)
 	if err != nil { // absent is no error: the own kernels run
-		return device, nil, []string{err.Error()}, nil
+		return device, nil, err.Error(), nil
 	}
 	m.library = library
-	return device, library, nil, nil
+	return device, library, "", nil
 }
 
 func (m *machine) telemetry() func() worker.Telemetry { return m.sensors.begin() }

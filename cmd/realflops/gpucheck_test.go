@@ -76,20 +76,22 @@ type contestRows struct {
 	}
 }
 
+// openScripts opens what the tests run: the go command then knows that they are to run again when
+// it changes.
+func openScripts(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"scripts/gpu-check.sh", "scripts/gpu_report.py", "bench/peers/pytorch.py", "bench/peers/pairs.py"} {
+		if _, err := os.ReadFile(filepath.Join("../..", path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // check runs the script to its end and wants the exit code.
 func (c gpuCheck) check(code int, args ...string) (report checkReport, markdown, stderr string) {
 	c.t.Helper()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	// Opened here too, so that the go command knows that these tests are to run again when one changes.
-	for _, path := range []string{"scripts/gpu-check.sh", "scripts/gpu_report.py", "bench/peers/pytorch.py", "bench/peers/pairs.py"} {
-		if _, err := os.ReadFile(filepath.Join(root, path)); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	cmd := exec.Command("sh", append([]string{filepath.Join(root, "scripts/gpu-check.sh"), "--bin", c.bin, "--out", c.out, "--brief"}, args...)...)
+	openScripts(c.t)
+	cmd := exec.Command("sh", append([]string{"../../scripts/gpu-check.sh", "--bin", c.bin, "--out", c.out, "--brief"}, args...)...)
 	cmd.Env = c.env
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -223,7 +225,8 @@ func TestGPUCheckOnANodeWithEverything(t *testing.T) {
 	report, markdown, stderr := c.check(0)
 	for name, status := range report.statuses(t) {
 		if status != "ok" {
-			t.Errorf("step %s is %s: %s", name, status, stderr)
+			log, _ := os.ReadFile(filepath.Join(c.out, name+".log")) // "" if it left none
+			t.Errorf("step %s is %s: %s\n%s", name, status, stderr, log)
 		}
 	}
 	if report.Peers == nil || len(report.Peers.Rows) != 2 || !strings.Contains(markdown, "PyTorch 0.0") {
@@ -243,6 +246,7 @@ func TestGPUReport(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skip: it starts python3, and end-to-end has done it")
 	}
+	openScripts(t)
 	const conform = `{"device": "GPU-1", "model": "a GPU", "driver": "12.4", "image": "sm_90a", "thin": false, "large_bytes": 0, "left": [], "error": null, "outcomes": [{"entry": "relu_fp32", "check": "c", "cases": 3, "worst": "", "error": null}]}`
 	const row = `{"kernel": "gemm", "precision": "fp16/fp32", "shape": "8x8x8", "engine": "cublaslt", "unit": "FLOP/s", "ours": 9e11, "peer": 1e12, "ratio": 0.9, "ratio_lo": 0.89, "ratio_hi": 0.91, "goal": 0.97, "verdict": "missed", "peer_note": "mm"}`
 	peers := func(rows, skipped string) string {

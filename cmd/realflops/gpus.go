@@ -201,7 +201,11 @@ func (n *gpuNode) openOne(ctx context.Context, d worker.Device) error {
 		n.warnings = append(n.warnings, bench.Warn(bench.Busy, "%s (%s) is not measured: %s; --force measures it all the same", d.Model, d.ID, strings.Join(doubts, "; ")))
 		return nil
 	}
-	runner := gpu.New(n.config, d)
+	config := n.config
+	if n.welcome.Backend == "cuda" { // so that one device's driver state is no other's worker's business
+		config.Env = append(slices.Clone(config.Env), "CUDA_VISIBLE_DEVICES="+d.ID)
+	}
+	runner := gpu.New(config, d)
 	opened, err := runner.Open(ctx)
 	if err != nil {
 		runner.Close()
@@ -221,6 +225,9 @@ func (n *gpuNode) openOne(ctx context.Context, d worker.Device) error {
 		return nil
 	}
 	n.devices = append(n.devices, gpuDevice{d, runner, opened})
+	if opened.NoLibrary != "" {
+		n.warnings = append(n.warnings, bench.Warn(bench.NoLibrary, "%s (%s): %s", d.Model, d.ID, opened.NoLibrary))
+	}
 	return nil
 }
 

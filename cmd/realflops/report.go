@@ -169,13 +169,11 @@ func activationLines(w io.Writer, results []bench.Result) {
 
 // warningLines groups the warnings of all results by code.
 func warningLines(w io.Writer, results []bench.Result, paint palette) {
+	failureLines(w, results, paint)
 	var codes []string
 	count := map[string]int{}
 	first := map[string]string{}
 	for _, r := range results {
-		if r.Status == bench.Failed {
-			fmt.Fprintf(w, "\n%s %s, %s: %s\n", paint.red("failed"), r.Spec(), on(r), r.Error)
-		}
 		for _, warning := range r.Warnings {
 			if count[warning.Code] == 0 {
 				codes = append(codes, warning.Code)
@@ -189,6 +187,31 @@ func warningLines(w io.Writer, results []bench.Result, paint palette) {
 	}
 	for _, code := range codes {
 		fmt.Fprintf(w, "  %s on %s, first %s\n", paint.yellow(code), plural(count[code], "result"), first[code])
+	}
+}
+
+// failureLines says what failed and why, once for each device and reason: a device that is given
+// up fails at all that is left of the plan.
+func failureLines(w io.Writer, results []bench.Result, paint palette) {
+	type reason struct{ device, text string }
+	var order []reason
+	failed := map[reason][]bench.Result{}
+	for _, r := range results {
+		if r.Status == bench.Failed {
+			key := reason{r.Device, r.Error}
+			if failed[key] == nil {
+				order = append(order, key)
+			}
+			failed[key] = append(failed[key], r)
+		}
+	}
+	for _, key := range order {
+		all := failed[key]
+		more := ""
+		if len(all) > 1 {
+			more = fmt.Sprintf(" and %d more", len(all)-1)
+		}
+		fmt.Fprintf(w, "\n%s %s%s, %s: %s\n", paint.red("failed"), all[0].Spec(), more, on(all[0]), key.text)
 	}
 }
 

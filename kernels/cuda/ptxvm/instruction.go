@@ -34,7 +34,7 @@ type instruction struct {
 	flow         flow
 	not          bool  // the guard is negated
 	guard        int32 // predicate register, or -1
-	guardChecked bool
+	guardChecked bool  // it may not have been written
 	target       int32 // flowBranch: index of an instruction
 
 	barrier operandIndex // flowBarrier: its number

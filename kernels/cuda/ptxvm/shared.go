@@ -41,7 +41,7 @@ func (s *sharedMemory) reset(n int) {
 	s.phase = 1
 }
 
-// at checks that n bytes at addr, a multiple of align, lie in shared memory.
+// sharedAt checks that n bytes at addr, which must be a multiple of align, lie in shared memory.
 func (w *warp) sharedAt(addr uint64, n, align int, lane int) int {
 	if addr&uint64(align-1) != 0 {
 		w.fail(FaultMisaligned, lane, "shared address %#x, not a multiple of %d", addr, align)

@@ -53,9 +53,9 @@ func (e *WrongError) Error() string { return e.Text }
 
 func wrong(format string, args ...any) error { return &WrongError{fmt.Sprintf(format, args...)} }
 
-// Open loads the kernels for the device: its cubin, or else the PTX, which the notes say. An
-// [ErrUnsupported] says that no image serves.
-func Open(dev cuda.Device, library Library) (*Site, []string, error) {
+// Open loads the kernels for the device: its cubin, or else the PTX, which the driver compiles: the
+// sentence says so then. An [ErrUnsupported] says that no image serves.
+func Open(dev cuda.Device, library Library) (site *Site, jit string, err error) {
 	info := dev.Info()
 	var refused error
 	for _, image := range cuda.Images(info.Arch) {
@@ -63,19 +63,18 @@ func Open(dev cuda.Device, library Library) (*Site, []string, error) {
 		case errors.Is(err, cuda.ErrImage):
 			refused = err
 		case err != nil:
-			return nil, nil, fmt.Errorf("load %s: %w", image.Name, err)
+			return nil, "", fmt.Errorf("load %s: %w", image.Name, err)
 		default:
-			var notes []string
 			if image.PTX {
-				notes = append(notes, fmt.Sprintf("the kernels were compiled by the driver from PTX for %s: no cubin for compute capability %d.%d served", image.Name, info.Arch/10, info.Arch%10))
+				jit = fmt.Sprintf("the kernels were compiled by the driver from PTX for %s: no cubin for compute capability %d.%d served", image.Name, info.Arch/10, info.Arch%10)
 			}
-			return &Site{dev, image.Arch, library}, notes, nil
+			return &Site{dev, image.Arch, library}, jit, nil
 		}
 	}
 	if refused == nil {
-		return nil, nil, fmt.Errorf("compute capability %d.%d is %w: the kernels need 5.0 or later", info.Arch/10, info.Arch%10, ErrUnsupported)
+		return nil, "", fmt.Errorf("compute capability %d.%d is %w: the kernels need 5.0 or later", info.Arch/10, info.Arch%10, ErrUnsupported)
 	}
-	return nil, nil, fmt.Errorf("compute capability %d.%d by this driver is %w: it takes no form of the kernels, the last of them because: %w", info.Arch/10, info.Arch%10, ErrUnsupported, refused)
+	return nil, "", fmt.Errorf("compute capability %d.%d by this driver is %w: it takes no form of the kernels, the last of them because: %w", info.Arch/10, info.Arch%10, ErrUnsupported, refused)
 }
 
 // Offer is a kernel at a precision that an engine runs on the site.

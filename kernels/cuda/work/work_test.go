@@ -12,12 +12,12 @@ import (
 
 func open(t *testing.T, dev *fake) *Site {
 	t.Helper()
-	site, notes, err := Open(dev, nil)
+	site, jit, err := Open(dev, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(notes) != 1 || !strings.Contains(notes[0], "PTX") {
-		t.Fatalf("notes %q do not say that the driver compiled PTX", notes)
+	if !strings.Contains(jit, "PTX") {
+		t.Fatalf("%q does not say that the driver compiled PTX", jit)
 	}
 	return site
 }
