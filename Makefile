@@ -43,7 +43,7 @@ END_TO_END  := ./cmd/... ./deploy/...
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build program worker test generate format lint tools kernels bench-peers clean \
+.PHONY: help run build program worker test generate format lint tools kernels bench-peers gpu-check clean \
 	packages start check-generated check-kernels vet unit conformance worker-test end-to-end race arm64 tally
 
 help: ## list the targets
@@ -93,6 +93,9 @@ tools: packages $(GOTESTSUM) $(INFLUXD) $(GOLANGCI_LINT) ## install what tests n
 bench-peers: ## gemm fp32 against OpenBLAS, interleaved in one run
 	sh scripts/packages.sh gcc libc6-dev libopenblas-dev libopenblas0-pthread
 	go run -buildvcs=false ./bench/peers
+
+gpu-check: build ## on a GPU: every kernel against its oracle, PyTorch beside our engines, a run; at most nine minutes (docs/gpu-check.md)
+	sh scripts/gpu-check.sh $(GPU_CHECK_ARGS)
 
 clean: ## remove what was built (the tools stay; rm -r .tools removes them)
 	rm -rf bin build

@@ -27,7 +27,7 @@ for program in "$bin/realflops" "$bin/realflops-worker"; do
 done
 command -v python3 >/dev/null || { echo "gpu-check: python3 is missing, which writes the report" >&2; exit 2; }
 mkdir -p "$out" && out=$(cd "$out" && pwd) || exit 2
-rm -f "$out"/*.json "$out"/*.log "$out"/*.txt "$out"/*.csv "$out"/*.md "$out"/steps.tsv # of an earlier check
+[ -z "$(ls -A "$out")" ] || { echo "gpu-check: $out is not empty: want a folder for this check alone" >&2; exit 2; }
 
 begun=$(date +%s)
 seconds_left() { echo $((540 - 10 - $(date +%s) + begun)); }
@@ -119,6 +119,7 @@ if [ -n "$emulate" ]; then
 else
 	step conform-ptx 40 conform-ptx.json "$worker" -conform "$device" -ptx -thin ${few:+-entries "$few"} || true
 fi
+
 # sanitize TOOL ENTRIES OPTION...: the thin conformance once more, under a tool of compute-sanitizer.
 sanitize() {
 	tool=$1 entries=$2
@@ -154,6 +155,7 @@ if [ -n "$emulate" ]; then
 	set -- "$@" --emulate "$emulate"
 else
 	set -- "$@" --device "$device"
+	sleep 3 # a GPU that was at work in the last second counts as busy
 fi
 step run 330 run.json "$bin/realflops" "$@" --json --state-dir "$out/state" || true
 report

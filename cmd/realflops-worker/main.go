@@ -34,10 +34,10 @@ func run(stdin *os.File, stdout, stderr io.Writer, args []string) int {
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
-	diesWithParent()
-	if check.device != "" {
+	if check.device != "" { // a tool may have started it from a thread that has ended
 		return check.run(stdout, stderr)
 	}
+	diesWithParent()
 	b := &backend{node: newMachine(version)}
 	if *list || term.IsTerminal(int(stdin.Fd())) {
 		return printDevices(stdout, b.welcome())

@@ -220,9 +220,12 @@ func TestEmulatedRunIsLikeARealOneAndKeepsNothing(t *testing.T) {
 				t.Errorf("the profile is %+v, want one of the GPU", doc.Profile)
 			}
 			for _, want := range []kernels.Spec{
-				{Kernel: kernels.GEMM, Precision: kernels.FP32FP32}, {Kernel: kernels.GEMM, Precision: kernels.FP16FP32},
-				{Kernel: kernels.ReLU, Precision: kernels.FP32}, {Kernel: kernels.ReLU, Precision: kernels.FP16},
-				{Kernel: kernels.Sigmoid, Precision: kernels.FP32}, {Kernel: kernels.Sigmoid, Precision: kernels.FP16},
+				{Kernel: kernels.GEMM, Precision: kernels.FP32FP32},
+				{Kernel: kernels.GEMM, Precision: kernels.FP16FP32},
+				{Kernel: kernels.ReLU, Precision: kernels.FP32},
+				{Kernel: kernels.ReLU, Precision: kernels.FP16},
+				{Kernel: kernels.Sigmoid, Precision: kernels.FP32},
+				{Kernel: kernels.Sigmoid, Precision: kernels.FP16},
 				{Kernel: kernels.Copy, Precision: kernels.FP64},
 			} {
 				if !slices.ContainsFunc(doc.Results, func(r bench.Result) bool {

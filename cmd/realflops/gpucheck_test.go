@@ -90,18 +90,7 @@ func openScripts(t *testing.T) {
 // check runs the script to its end and wants the exit code.
 func (c gpuCheck) check(code int, args ...string) (report checkReport, markdown, stderr string) {
 	c.t.Helper()
-	openScripts(c.t)
-	cmd := exec.Command("sh", append([]string{"../../scripts/gpu-check.sh", "--bin", c.bin, "--out", c.out, "--brief"}, args...)...)
-	cmd.Env = c.env
-	var errs strings.Builder
-	cmd.Stderr = &errs
-	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
-		c.t.Fatal(err)
-	}
-	if got := cmd.ProcessState.ExitCode(); got != code {
-		c.t.Fatalf("exit code %d, want %d\n%s", got, code, errs.String())
-	}
+	stderr = c.sh(code, args...)
 	data, err := os.ReadFile(filepath.Join(c.out, "report.json"))
 	if err != nil {
 		c.t.Fatal(err)
@@ -114,7 +103,25 @@ func (c gpuCheck) check(code int, args ...string) (report checkReport, markdown,
 	if report.Schema != "realflops-gpu-check/1" || report.ExitCode != code {
 		c.t.Errorf("schema %q, exit code %d in the report, want %d", report.Schema, report.ExitCode, code)
 	}
-	return report, string(text), errs.String()
+	return report, string(text), stderr
+}
+
+// sh runs the script and wants the exit code.
+func (c gpuCheck) sh(code int, args ...string) (stderr string) {
+	c.t.Helper()
+	openScripts(c.t)
+	cmd := exec.Command("sh", append([]string{"../../scripts/gpu-check.sh", "--bin", c.bin, "--out", c.out, "--brief"}, args...)...)
+	cmd.Env = c.env
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		c.t.Fatal(err)
+	}
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		c.t.Fatalf("exit code %d, want %d\n%s", got, code, errs.String())
+	}
+	return errs.String()
 }
 
 // gpuSteps are the steps in their order.
@@ -184,6 +191,20 @@ func TestGPUCheckNamesTheKernelThatComputesWrong(t *testing.T) {
 		if !want.MatchString(text) {
 			t.Errorf("%s does not name the kernel: %s", where, text)
 		}
+	}
+}
+
+func TestGPUCheckRefusesWhatItCannotDo(t *testing.T) {
+	c := newGPUCheck(t)
+	if stderr := c.sh(2, "--emulate", "a1000"); !strings.Contains(stderr, `did you mean "a100"`) {
+		t.Errorf("a card that does not exist: %s", stderr)
+	}
+	if stderr := c.sh(2, "--emulated"); !strings.Contains(stderr, "unknown argument --emulated") {
+		t.Errorf("an argument that does not exist: %s", stderr)
+	}
+	c.script(filepath.Join(c.out, "notes.md"), "")
+	if stderr := c.sh(2, "--emulate", "a100"); !strings.Contains(stderr, "is not empty") {
+		t.Errorf("a folder with something in it: %s", stderr)
 	}
 }
 

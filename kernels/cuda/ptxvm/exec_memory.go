@@ -67,6 +67,11 @@ func decodeSt(d *decoder) execute {
 	x := &transfer{size: t.width / 8, bytes: n * t.width / 8}
 	x.target = d.target(d.arg(0), s)
 	d.dataRegisters(x, d.arg(1), n, func(o operand) (int32, int) { return d.looseSource(o, t) })
+	for _, r := range d.arg(1).list {
+		if r.kind == operandSink {
+			d.fail("\"_\" where a value should stand")
+		}
+	}
 	d.classify(s, x.bytes, false)
 	if s == spaceParam {
 		return nil
@@ -102,17 +107,18 @@ func (d *decoder) dataRegisters(x *transfer, o operand, n int, register func(ope
 		d.fail("a vector of %d, where %d should stand", len(list), n)
 		return
 	}
-	for i, e := range list {
+	met := false
+	for _, e := range list {
 		if e.kind == operandSink {
 			x.registers = append(x.registers, -1)
 			continue
 		}
 		r, width := register(e)
 		wide := width == 64
-		if i > 0 && wide != x.wide {
+		if met && wide != x.wide {
 			d.fail("registers of different widths in a vector")
 		}
-		x.wide, x.mask = wide, ^uint64(0)>>(64-width)
+		met, x.wide, x.mask = true, wide, ^uint64(0)>>(64-width)
 		x.registers = append(x.registers, r)
 	}
 }

@@ -34,6 +34,7 @@ func TestLoadsAndStores(t *testing.T) {
 		{"v4", "ld.global.v4.u32 {%r1, %r2, %r3, %r4}, [%in+16]; st.global.v4.u32 [%out], {%r4, %r3, %r2, %r1};", []uint32{0x07070707, 0x06060606, 0x05050505, 0x04040404}},
 		{"v2 of 64", "ld.global.nc.v2.u64 {%x1, %x2}, [%in+16]; st.global.v2.b64 [%out], {%x2, %x1};", []uint32{0x06060606, 0x07070707, 0x04040404, 0x05050505}},
 		{"a sink in a vector", "ld.global.v2.f32 {_, %f1}, [%in+8]; st.global.f32 [%out], %f1;", []uint32{0x03030303}},
+		{"a sink before a wide register", "ld.global.v2.u64 {_, %x1}, [%in+16]; st.global.u64 [%out], %x1;", []uint32{0x06060606, 0x07070707}},
 		{"signed bytes", "ld.global.s8 %r1, [%in+512]; ld.global.u8 %r2, [%in+513]; st.global.v2.u32 [%out], {%r1, %r2};", []uint32{0xffffff80, 0x80}},
 		{"signed halves", "ld.global.s16 %x1, [%in+512]; ld.global.u16 %h1, [%in+512]; st.global.u64 [%out], %x1; st.global.u16 [%out+8], %h1;", []uint32{0xffff8080, 0xffffffff, 0x8080}},
 		{"bytes", "mov.u32 %r1, 0x11223344; st.global.u8 [%out+1], %r1; st.global.u16 [%out+2], %r1;", []uint32{0x33444400}},

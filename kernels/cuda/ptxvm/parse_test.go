@@ -56,6 +56,7 @@ func TestParseErrors(t *testing.T) {
 		{"ld.shared.u32 %r1, [p0];", "a parameter where the state space is another"},
 		{"ld.param.u64 %x1, [p0+8];", "an address outside the parameters"},
 		{"st.param.u64 [p0], %x1;", "a form that is not run here"},
+		{"st.global.v2.u32 [%x1], {_, %r1};", "\"_\" where a value should stand"},
 		{"call foo;", "an instruction that is not run here"},
 		{"lop3.b32 %r1, %r1, %r1, %r1, 256;", "a table that is no number of 8 bits"},
 		{"mma.sync.aligned.m16n8k16.row.row.f32.f16.f16.f32 {%f1, %f2, %f3, %f4}, {%r1, %r2, %r3, %r4}, {%r5, %r6}, {%f1, %f2, %f3, %f4};", "a form that is not run here"},
