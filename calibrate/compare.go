@@ -40,14 +40,21 @@ type Comparison struct {
 }
 
 // Compare pairs the results of two runs. A pair is the same kernel, precision, shape
-// and thread count; what is left is paired by level of the memory hierarchy and by
-// "one thread" against "all threads", so that machines with other caches or core counts
-// can be held side by side. Only results of the same data are paired. The ratio's interval is the
+// and thread count, of the same device and engine where both runs have them; what is left is paired by
+// level of the memory hierarchy and by "one thread" against "all threads", so that machines with other caches
+// or core counts can be held side by side. A CPU is never paired with a GPU, nor a GPU alone with GPUs at once. Only results of the same data are paired. The ratio's interval is the
 // widest that the two 95% intervals allow (B.lo/A.hi to B.hi/A.lo), and 3% wider on either side, 10% in
 // memory, for what moves between runs of an unchanged machine; where it holds 1, no difference was seen.
 func Compare(a, b []bench.Result) []Comparison {
-	exact := func(x, y bench.Result) bool { return x.Shape == y.Shape && x.Threads == y.Threads }
+	exact := func(x, y bench.Result) bool {
+		return x.Shape == y.Shape && x.Threads == y.Threads && x.Together == y.Together
+	}
+	sameEngine := func(x, y bench.Result) bool { return exact(x, y) && x.Engine == y.Engine }
+	sameDevice := func(x, y bench.Result) bool { return sameEngine(x, y) && x.Device == y.Device }
 	alike := func(x, y bench.Result) bool {
+		if (x.Threads == 0) != (y.Threads == 0) || x.Together != y.Together {
+			return false
+		}
 		if x.Kernel == kernels.GEMM && x.Shape != y.Shape {
 			return false
 		}
@@ -58,7 +65,7 @@ func Compare(a, b []bench.Result) []Comparison {
 	for i := range partner {
 		partner[i] = -1
 	}
-	for _, same := range []func(x, y bench.Result) bool{exact, alike} {
+	for _, same := range []func(x, y bench.Result) bool{sameDevice, sameEngine, exact, alike} {
 		for i, x := range a {
 			if partner[i] >= 0 {
 				continue

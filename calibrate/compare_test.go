@@ -122,3 +122,29 @@ func TestCompareSaysWhichSideFailed(t *testing.T) {
 		}
 	}
 }
+
+func TestComparePairsDevicesAndEngines(t *testing.T) {
+	on := func(device, engine string, threads, together int, rate float64) bench.Result {
+		r := gemmResult(64, threads, rate, 0.99*rate, 1.01*rate)
+		r.Device, r.Engine, r.Together = device, engine, together
+		return r
+	}
+	a := []bench.Result{
+		on("cpu", "go", 2, 0, 1), on("GPU-1", "cublaslt", 0, 0, 10), on("GPU-1", "ptx-mma", 0, 0, 8), on("GPU-2", "cublaslt", 0, 0, 12), on("GPU-1", "cublaslt", 0, 2, 9),
+	}
+	b := []bench.Result{
+		on("GPU-1", "cublaslt", 0, 2, 18), on("GPU-2", "cublaslt", 0, 0, 24), on("GPU-1", "ptx-mma", 0, 0, 16), on("GPU-1", "cublaslt", 0, 0, 20), on("cpu", "go", 4, 0, 2),
+	}
+	for i, row := range Compare(a, b) {
+		if row.A == nil || row.B == nil || row.Ratio == nil {
+			t.Errorf("row %d has one side: %+v", i, row)
+			continue
+		}
+		if row.Ratio.Value != 2 || row.A.Device != row.B.Device || row.A.Engine != row.B.Engine || row.A.Together != row.B.Together {
+			t.Errorf("row %d pairs %s %s with %s %s, ratio %g", i, row.A.Device, row.A.Engine, row.B.Device, row.B.Engine, row.Ratio.Value)
+		}
+	}
+	if rows := Compare([]bench.Result{on("cpu", "go", 2, 0, 1)}, []bench.Result{on("GPU-1", "ptx-simt", 0, 0, 1)}); len(rows) != 2 {
+		t.Errorf("a CPU was paired with a GPU: %+v", rows)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 
 // TestWorkersAsProcesses: a runner copes with whatever a process does, and none is left behind.
 func TestWorkersAsProcesses(t *testing.T) {
+	asItself(t)
 	const short = 100 * time.Millisecond
 	quickly := func(c *Config) {
 		c.Deadlines.Verbs, c.Deadlines.SampleFactor = map[worker.Verb]time.Duration{worker.Sample: short}, 1e-9
@@ -88,6 +90,7 @@ func TestWorkersAsProcesses(t *testing.T) {
 }
 
 func TestListTellsOfDevices(t *testing.T) {
+	asItself(t)
 	w, err := List(t.Context(), processConfig("good"))
 	if err != nil || len(w.Devices) != 1 || w.Devices[0].ID != "GPU-1" || w.Backend != "test" {
 		t.Errorf("%+v, %v", w, err)
@@ -105,6 +108,7 @@ func TestListTellsOfDevices(t *testing.T) {
 // TestAWorkerSeesWhatItShould: of the environment nothing that makes a device an emulated one,
 // unless it is asked for, and no secret; and it leads a process group of its own.
 func TestAWorkerSeesWhatItShould(t *testing.T) {
+	asItself(t)
 	for _, name := range []string{"REALFLOPS_LIBCUDA", "REALFLOPS_LIBNVML", "REALFLOPS_EMULATOR", "REALFLOPS_LIBCUBLASLT", "REALFLOPS_OTHER", "INFLUX_TOKEN", "INFLUX_ORG"} {
 		t.Setenv(name, "inherited")
 	}
@@ -116,6 +120,7 @@ func TestAWorkerSeesWhatItShould(t *testing.T) {
 
 // TestAWorkerDiesWithItsParent, even one that is killed and whose worker hangs.
 func TestAWorkerDiesWithItsParent(t *testing.T) {
+	asItself(t)
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
@@ -239,5 +244,20 @@ func TestThePageNamesTheDeadlines(t *testing.T) {
 	}
 	if d.SampleFactor != 10 || d.Verbs[worker.Close] != d.Verbs[worker.Release] {
 		t.Errorf("docs/worker.md says ten times, and one deadline of release and close: %+v", d)
+	}
+}
+
+// asItself skips where the system cannot run the test binary by itself, because these tests run
+// under user-mode emulation: what they are about, signals and the end of processes, would be the emulator's.
+func asItself(t *testing.T) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	probe := exec.Command(self, "-test.list=^$")
+	probe.Env = []string{} // not to play
+	if errors.Is(probe.Run(), syscall.ENOEXEC) {
+		t.Skip("skip: the system does not run this binary by itself, and end-to-end has run it")
 	}
 }

@@ -42,8 +42,8 @@ func (a *app) benchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if f.emulate != "" {
-				f.device = "gpu"
+			if f.emulate != "" && f.device == "cpu" {
+				f.device = "gpu" // no CPU is emulated
 			}
 			want, err := selectDevices(f.device)
 			if err != nil {

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/realflops/realflops/agent"
 	"github.com/realflops/realflops/bench"
@@ -79,6 +83,7 @@ type scenario struct {
 }
 
 func TestScenarios(t *testing.T) {
+	gpuProgram(t) // or skip them all at once
 	relu := func(node string) []string {
 		return []string{"bench", "relu", "--emulate", node, "--shape", "67108864", "--seconds", "0.01"}
 	}
@@ -206,8 +211,101 @@ func TestThreeOfEightMisbehave(t *testing.T) {
 	}
 }
 
+// TestKilledWorkerIsReplaced: SIGKILL costs the worker, not the figure.
+func TestKilledWorkerIsReplaced(t *testing.T) {
+	p := gpuProgram(t)
+	cmd := p.command("bench", "gemm", "--emulate", "a100", "--shape", "1024x1024x1024", "--engine", "ptx-simt", "--seconds", "30", "--json")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killed := make(chan bool, 1)
+	go func() { killed <- killMeasuring(cmd.Process.Pid) }()
+	err := cmd.Wait()
+	if !<-killed {
+		t.Fatal("no worker was seen at work")
+	}
+	if err != nil {
+		t.Fatalf("%v: %s", err, out.String())
+	}
+	r := decode[agent.Document](t, out.String()).Results[0]
+	if r.Status != bench.OK || !strings.Contains(warned(r, bench.Lost), "killed") {
+		t.Errorf("%s with %v, want ok, and that a worker was lost by a signal", r.Status, r.Warnings)
+	}
+}
+
+// killMeasuring kills the worker of a program once it has used the CPU for a while: it is beyond
+// its greeting then. It reports false if the program ends before that.
+func killMeasuring(program int) bool {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", program))
+		if err != nil {
+			return false
+		}
+		all, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", program))
+		if err != nil || len(all) == 0 {
+			return false
+		}
+		for _, path := range all {
+			text, _ := os.ReadFile(path)
+			children = append(children, text...)
+		}
+		for _, pid := range strings.Fields(string(children)) {
+			name, _ := os.ReadFile("/proc/" + pid + "/comm")
+			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+			fields := strings.Fields(string(stat))
+			if !strings.HasPrefix(string(name), "realflops-worke") || len(fields) < 15 {
+				continue
+			}
+			ticks, _ := strconv.Atoi(fields[13]) // user time, in hundredths of a second
+			id, _ := strconv.Atoi(pid)
+			if ticks >= 5 {
+				return syscall.Kill(id, syscall.SIGKILL) == nil
+			}
+		}
+	}
+	return false
+}
+
+func TestGPUsThatCannotBeHad(t *testing.T) {
+	without := newProgram(t, "PATH="+t.TempDir())
+	for _, c := range []struct {
+		p    program
+		code int
+		args []string
+		want string
+	}{
+		{without, exitNothing, []string{"run", "--device", "gpu"}, "nothing was measured: no NVIDIA GPU on the PCI bus"},
+		{without, exitNothing, []string{"run", "--emulate", "a100"}, "realflops-worker is neither in .* nor in PATH: build it with `make worker`"},
+		{without, exitUsage, []string{"run", "--device", "gpux"}, `unknown device "gpux"`},
+		{without, exitNothing, []string{"run", "--device", "GPU-00000000-0000-0000-0000-000000000000"}, "--device GPU-0.*: no NVIDIA GPU"},
+		{gpuProgram(t), exitUsage, append(product("a100x2"), "--device", "GPU-1"), `unknown device "GPU-1": did you mean "GPU-`},
+		{gpuProgram(t), exitUsage, append(product("t4"), "--precision", "bf16/fp32"), "runs no gemm at bf16/fp32: it has "},
+		{gpuProgram(t), exitUsage, append(product("a100"), "--engine", "ptx-wgmma"), `unknown engine "ptx-wgmma"`},
+		{gpuProgram(t), exitUsage, append(product("a100"), "--threads", "2"), "--threads is of a CPU"},
+		{gpuProgram(t).with("REALFLOPS_GPU_PATIENCE=soon"), exitUsage, product("a100"), `REALFLOPS_GPU_PATIENCE "soon": want a factor`},
+	} {
+		_, stderr := c.p.run(c.code, c.args...)
+		if !regexp.MustCompile(c.want).MatchString(stderr) {
+			t.Errorf("%v: %q, want %q in it", c.args, stderr, c.want)
+		}
+	}
+	doctor, _ := without.run(exitOK, "doctor")
+	if !strings.Contains(doctor, "build it with `make worker`") {
+		t.Errorf("doctor does not say how to build the worker:\n%s", doctor)
+	}
+	doctor, _ = gpuProgram(t).run(exitOK, "doctor")
+	if !strings.Contains(doctor, "finds no GPU to measure: no NVIDIA driver: libcuda.so.1 is not on this machine") {
+		t.Errorf("doctor does not say why there is no GPU:\n%s", doctor)
+	}
+}
+
 // TestEmulatedRunIsLikeARealOneAndKeepsNothing goes through the quick suite on each card.
 func TestEmulatedRunIsLikeARealOneAndKeepsNothing(t *testing.T) {
+	gpuProgram(t) // or skip them all at once
 	for card, lacks := range map[string][]kernels.Precision{
 		"a100": nil, "h100": nil, "rtx4090": nil,
 		"t4":   {kernels.BF16FP32, kernels.TF32FP32},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/realflops/realflops/agent"
 	"github.com/realflops/realflops/agent/detect"
@@ -131,6 +132,13 @@ func (n *gpuNode) greet(ctx context.Context, a *app, host *detect.Host, emulate 
 		n.config.Env = n.emulator.Env
 	}
 	n.welcome, err = gpu.List(ctx, n.config)
+	if err == nil && atWork(n.welcome) { // perhaps by a run that has just ended
+		select {
+		case <-time.After(settles):
+			n.welcome, err = gpu.List(ctx, n.config)
+		case <-ctx.Done():
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -143,6 +151,17 @@ func (n *gpuNode) greet(ctx context.Context, a *app, host *detect.Host, emulate 
 		}
 	}
 	return nil
+}
+
+// settles is how long a driver's figure of utilization remembers what has ended: it is of the last
+// second.
+const settles = 1500 * time.Millisecond
+
+// atWork reports that a device was at work though no process is known to use it.
+func atWork(w worker.Welcome) bool {
+	return slices.ContainsFunc(w.Devices, func(d worker.Device) bool {
+		return (d.Processes == nil || *d.Processes == 0) && len(gpu.Doubts(d)) > 0 && d.Utilization != nil && *d.Utilization > 0
+	})
 }
 
 // gpuDeadlines are the usual ones, or as many times longer or shorter as REALFLOPS_GPU_PATIENCE

@@ -30,11 +30,8 @@ var (
 	}
 	bf16 = format{
 		2,
-		func(v float64) uint64 {
-			b := math.Float32bits(float32(v))
-			return uint64((b + 0x7fff + b>>16&1) >> 16)
-		},
-		func(b uint64) float64 { return float64(math.Float32frombits(uint32(b) << 16)) },
+		func(v float64) uint64 { return uint64(kernels.ToBFloat16(float32(v))) },
+		func(b uint64) float64 { return float64(kernels.BFloat16(b).Float32()) },
 	}
 	int8s = format{
 		1,
