@@ -49,7 +49,7 @@ func (a *app) benchCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t, err := a.target(ctx, host, want, f.emulate, f.force)
+			t, err := a.target(ctx, host, want, targetFlags{emulate: f.emulate, force: f.force})
 			if err != nil {
 				return err
 			}

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/realflops/realflops/agent/detect"
+	"github.com/realflops/realflops/bench/gpu"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -54,4 +58,45 @@ func failedChecks(checks []detect.Check) error {
 		return &codedError{code: exitFailed}
 	}
 	return nil
+}
+
+// gpuChecks are doctor's findings on the worker and on what it sees. On a machine without an
+// NVIDIA GPU nothing of it is amiss.
+func (a *app) gpuChecks(ctx context.Context, host *detect.Host) []detect.Check {
+	amiss := detect.OK
+	if hasGPU(host) {
+		amiss = detect.Warn
+	}
+	path, err := gpu.Find()
+	if err != nil {
+		return []detect.Check{{Name: "gpu worker", Status: amiss, Text: fmt.Sprintf("%s; without it no GPU is measured.", err)}}
+	}
+	state, err := a.stateDir()
+	if err != nil {
+		state = ""
+	}
+	config := gpu.Config{Worker: path, StateDir: state}
+	welcome, err := gpu.List(ctx, config)
+	if err != nil {
+		return []detect.Check{{Name: "gpu worker", Status: detect.Fail, Text: fmt.Sprintf("%s: %s.", path, err)}}
+	}
+	if len(welcome.Devices) == 0 {
+		return []detect.Check{{Name: "gpu worker", Status: amiss, Text: fmt.Sprintf("%s runs, and finds no GPU to measure: %s.", path, welcome.Problem)}}
+	}
+	checks := []detect.Check{{Name: "gpu worker", Status: detect.OK, Text: fmt.Sprintf("%s runs, with %s %s.", path, welcome.Backend, welcome.Runtime)}}
+	if len(welcome.Absent) > 0 {
+		checks[0].Text += " The driver lacks " + strings.Join(welcome.Absent, ", ") + "."
+	}
+	for _, d := range welcome.Devices {
+		check := detect.Check{Name: "gpu " + shortID(d.ID), Status: detect.OK, Text: fmt.Sprintf("%s, compute capability %s, can be measured.", d.Model, d.Architecture)}
+		doubts := gpu.Doubts(d)
+		if why, yes := config.Quarantined(d.ID); yes {
+			doubts = append([]string{"it is in quarantine: " + why}, doubts...)
+		}
+		if len(doubts) > 0 {
+			check.Status, check.Text = detect.Warn, fmt.Sprintf("%s is measured only with --force: %s.", d.Model, strings.Join(doubts, "; "))
+		}
+		checks = append(checks, check)
+	}
+	return checks
 }

@@ -293,6 +293,10 @@ func TestGPUsThatCannotBeHad(t *testing.T) {
 			t.Errorf("%v: %q, want %q in it", c.args, stderr, c.want)
 		}
 	}
+	_, stderr := gpuProgram(t).run(exitOK, "run", "--emulate", "a100:busy", "--if-idle")
+	if stderr != strings.TrimSpace(stderr)+"\n" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "2 other processes compute on it") {
+		t.Errorf("--if-idle on a busy GPU says %q, want one line", stderr)
+	}
 	doctor, _ := without.run(exitOK, "doctor")
 	if !strings.Contains(doctor, "build it with `make worker`") {
 		t.Errorf("doctor does not say how to build the worker:\n%s", doctor)
@@ -300,6 +304,35 @@ func TestGPUsThatCannotBeHad(t *testing.T) {
 	doctor, _ = gpuProgram(t).run(exitOK, "doctor")
 	if !strings.Contains(doctor, "finds no GPU to measure: no NVIDIA driver: libcuda.so.1 is not on this machine") {
 		t.Errorf("doctor does not say why there is no GPU:\n%s", doctor)
+	}
+}
+
+// peaks are what datasheets give a card, by SMs, clock and FLOP a clock: on CUDA cores at fp32, on tensor cores
+// at fp16/fp32 (of Hopper's wgmma rate mma.sync reaches 0.64), and of its memory, in bytes a second.
+var peaks = map[string]struct{ fp32, fp16, bytesPerS float64 }{
+	"a100":    {108 * 1.41e9 * 128, 108 * 1.41e9 * 2048, 2.039e12},
+	"h100":    {132 * 1.83e9 * 256, 132 * 1.83e9 * 4096 * 0.64, 3.35e12},
+	"rtx4090": {128 * 2.52e9 * 256, 128 * 2.52e9 * 512, 1.008e12},
+	"t4":      {40 * 1.59e9 * 128, 40 * 1.59e9 * 1024, 0.32e12},
+	"v100":    {80 * 1.53e9 * 128, 80 * 1.53e9 * 1024, 0.9e12},
+}
+
+// reaches holds a figure to its peak times what the card's model lets a kernel sustain of it: 0.90 to 0.95, of
+// which a launch and the instructions beside the arithmetic may cost a little more.
+func reaches(t *testing.T, card string, r bench.Result) {
+	peak, got := 0.0, r.FlopPerS
+	switch {
+	case r.Kernel == kernels.FMA && r.Precision == kernels.FP32FP32:
+		peak = peaks[card].fp32
+	case r.Kernel == kernels.FMA && r.Precision == kernels.FP16FP32:
+		peak = peaks[card].fp16
+	case r.Kernel == kernels.Copy && r.Level == bench.LevelMemory:
+		peak, got = peaks[card].bytesPerS, r.BytesPerS
+	default:
+		return
+	}
+	if share := *got / peak; share < 0.85 || share > 1 {
+		t.Errorf("%s by %s: %.4g, %.0f%% of the %.4g that the card must give", r.Spec(), r.Engine, *got, 100*share, peak)
 	}
 }
 
@@ -333,6 +366,7 @@ func TestEmulatedRunIsLikeARealOneAndKeepsNothing(t *testing.T) {
 				}
 			}
 			for _, r := range doc.Results {
+				reaches(t, card, r)
 				if r.Status != bench.OK || warned(r, bench.Emulated) == "" || !strings.Contains(r.DeviceModel, "EMULATED") {
 					t.Errorf("%s by %s is %s (%s), marked %v", r.Spec(), r.Engine, r.Status, r.Error, r.Warnings)
 				}

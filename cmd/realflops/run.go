@@ -85,7 +85,7 @@ func (a *app) run(ctx context.Context, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.target(ctx, host, want, f.emulate, f.force)
+	t, err := a.target(ctx, host, want, targetFlags{f.emulate, f.force, f.ifIdle})
 	if err != nil {
 		return err
 	}

@@ -21,19 +21,29 @@ type target struct {
 	named bool        // the devices were named, and are to be there
 }
 
+// targetFlags say how devices are come by.
+type targetFlags struct {
+	emulate string // a node in place of this one's GPUs
+	force   bool   // in spite of doubts
+	ifIdle  bool   // a GPU in use is no error: nothing is to be measured then
+}
+
 // target opens the devices that are wanted. Without any of them the error says why.
-func (a *app) target(ctx context.Context, host *detect.Host, want selection, emulate string, force bool) (*target, error) {
+func (a *app) target(ctx context.Context, host *detect.Host, want selection, f targetFlags) (*target, error) {
 	t := &target{host: host, named: want.said}
-	if emulate != "" {
-		if _, err := emulator.ParseNode(emulate); err != nil {
+	if f.emulate != "" {
+		if _, err := emulator.ParseNode(f.emulate); err != nil {
 			return nil, usage("--emulate: %w", err)
 		}
 		want.cpu, want.gpus = false, len(want.ids) == 0
 	}
 	var err error
 	if want.anyGPU() {
-		if t.gpus, err = a.openGPUs(ctx, host, want, emulate, force); err != nil {
+		if t.gpus, err = a.openGPUs(ctx, host, want, f.emulate, f.force); err != nil {
 			return nil, err
+		}
+		if f.ifIdle && len(t.gpus.busy) > 0 {
+			return t, nil // the busy line is all that will be said
 		}
 		none := t.gpus.none
 		for i, w := range t.gpus.warnings {

@@ -267,3 +267,26 @@ func TestColdOperandsTakeTheMemoryThereIs(t *testing.T) {
 		t.Errorf("%d bytes left, %v", dev.used, err)
 	}
 }
+
+// TestAProductThatIsAlwaysWrongIsFound: in one element of thousands, the same in every pass, so that no later
+// pass differs from the first and no sampled element need be it.
+func TestAProductThatIsAlwaysWrongIsFound(t *testing.T) {
+	dev := newFake(80)
+	site := open(t, dev)
+	dev.launch = func(l cuda.Launch, run func() error) error {
+		err := run()
+		if strings.HasPrefix(l.Entry, "gemm") {
+			b := output(t, dev, l)
+			b[len(b)-1] ^= 0x40 // of the last element: its sign's neighbour in floating point, 2^30 of an integer
+		}
+		return err
+	}
+	for _, p := range []kernels.Precision{kernels.FP32FP32, kernels.TF32FP32, kernels.FP16FP32, kernels.FP16FP16, kernels.BF16FP32, kernels.INT8INT32} {
+		c := Case{Data: "randn", Seed: 5}
+		c.Kernel, c.Precision, c.Shape = kernels.GEMM, p, kernels.Shape{M: 60, N: 64, K: 96}
+		var wrong *WrongError
+		if _, err := site.Prepare(c); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "C[59,63]") {
+			t.Errorf("%s: %v, want C[59,63] found", p, err)
+		}
+	}
+}
