@@ -317,21 +317,21 @@ var peaks = map[string]struct{ fp32, fp16, bytesPerS float64 }{
 	"v100":    {80 * 1.53e9 * 128, 80 * 1.53e9 * 1024, 0.9e12},
 }
 
-// reaches holds a figure to its peak times what the card's model lets a kernel sustain of it: 0.90 to 0.95, of
-// which a launch and the instructions beside the arithmetic may cost a little more.
+// reaches holds a figure to its peak times what the card's model lets a kernel sustain of it: 0.90 to 0.95 of
+// arithmetic and 0.82 to 0.92 of memory, of which a launch and the instructions beside the work may cost a little.
 func reaches(t *testing.T, card string, r bench.Result) {
-	peak, got := 0.0, r.FlopPerS
+	peak, got, least := 0.0, r.FlopPerS, 0.85
 	switch {
 	case r.Kernel == kernels.FMA && r.Precision == kernels.FP32FP32:
 		peak = peaks[card].fp32
 	case r.Kernel == kernels.FMA && r.Precision == kernels.FP16FP32:
 		peak = peaks[card].fp16
 	case r.Kernel == kernels.Copy && r.Level == bench.LevelMemory:
-		peak, got = peaks[card].bytesPerS, r.BytesPerS
+		peak, got, least = peaks[card].bytesPerS, r.BytesPerS, 0.80
 	default:
 		return
 	}
-	if share := *got / peak; share < 0.85 || share > 1 {
+	if share := *got / peak; share < least || share > 1 {
 		t.Errorf("%s by %s: %.4g, %.0f%% of the %.4g that the card must give", r.Spec(), r.Engine, *got, 100*share, peak)
 	}
 }
@@ -345,7 +345,8 @@ func TestEmulatedRunIsLikeARealOneAndKeepsNothing(t *testing.T) {
 		"v100": {kernels.BF16FP32, kernels.TF32FP32, kernels.INT8INT32},
 	} {
 		t.Run(card, func(t *testing.T) {
-			p := gpuProgram(t)
+			t.Parallel()
+			p := gpuProgram(t).with("REALFLOPS_GPU_PATIENCE=1")
 			doc, _ := p.emulated(exitOK, "run", "--emulate", card, "--suite", "quick")
 			if doc.Profile == nil || len(doc.Profile.Devices) != 1 || doc.Profile.Devices[0].Kind != "gpu" {
 				t.Errorf("the profile is %+v, want one of the GPU", doc.Profile)
