@@ -26,8 +26,9 @@ type Emulator struct {
 }
 
 // StartEmulator starts `program emulator NODE --socket PATH` (this program's own hidden verb)
-// and waits until it listens. worker is the path of the worker, beside which the shim lies.
-func StartEmulator(ctx context.Context, program, worker, node string) (*Emulator, error) {
+// and waits until it listens. worker is the path of the worker, beside which the shim lies; log
+// is told each line that the emulator writes, such as which line of PTX misused memory.
+func StartEmulator(ctx context.Context, program, worker, node string, log func(string)) (*Emulator, error) {
 	shim := filepath.Join(filepath.Dir(worker), shimName)
 	if _, err := os.Stat(shim); err != nil {
 		return nil, fmt.Errorf("%s is missing beside the worker (`make worker` builds both): %w", shimName, err)
@@ -37,7 +38,7 @@ func StartEmulator(ctx context.Context, program, worker, node string) (*Emulator
 		return nil, err
 	}
 	e := &Emulator{folder: folder}
-	if err := e.start(ctx, program, node); err != nil {
+	if err := e.start(ctx, program, node, log); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	e.Env = []string{"REALFLOPS_EMULATOR=" + e.socket()}
@@ -49,12 +50,12 @@ func StartEmulator(ctx context.Context, program, worker, node string) (*Emulator
 
 func (e *Emulator) socket() string { return filepath.Join(e.folder, "node.sock") }
 
-func (e *Emulator) start(ctx context.Context, program, node string) error {
-	var stderr strings.Builder
+func (e *Emulator) start(ctx context.Context, program, node string, log func(string)) error {
+	stderr := &lines{to: log}
 	e.cmd = exec.CommandContext(ctx, program, "emulator", node, "--socket", e.socket())
 	e.cmd.Args[0] = "realflops"    // whatever the file is called
 	e.cmd.SysProcAttr = ownGroup() // an interrupt is for the workers to leave by
-	e.cmd.Stderr = &stderr
+	e.cmd.Stderr = stderr
 	stdin, err := e.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -70,9 +71,27 @@ func (e *Emulator) start(ctx context.Context, program, node string) error {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "listening\n" {
 		_ = stdin.Close()
 		_ = e.cmd.Wait()
-		return fmt.Errorf("the emulator did not start: %s", strings.TrimSpace(stderr.String()))
+		return errors.New("the emulator did not start")
 	}
 	return nil
+}
+
+// lines hands on what is written to it line by line.
+type lines struct {
+	to   func(string)
+	rest string
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.rest += string(b)
+	for {
+		line, rest, whole := strings.Cut(l.rest, "\n")
+		if !whole {
+			return len(b), nil
+		}
+		l.to("emulator: " + line)
+		l.rest = rest
+	}
 }
 
 // emulatorLeaves is how long an emulator may take to end.

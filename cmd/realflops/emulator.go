@@ -31,6 +31,7 @@ func (a *app) emulate(ctx context.Context, name, socket string) error {
 	if err != nil {
 		return err
 	}
+	node.Log = func(sentence string) { fmt.Fprintln(a.stderr, sentence) }
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		return usage("--socket: %w", err)

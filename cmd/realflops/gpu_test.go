@@ -318,7 +318,7 @@ var peaks = map[string]struct{ fp32, fp16, bytesPerS float64 }{
 }
 
 // reaches holds a figure to its peak times what the card's model lets a kernel sustain of it: 0.90 to 0.95 of
-// arithmetic and 0.82 to 0.92 of memory, of which a launch and the instructions beside the work may cost a little.
+// arithmetic and 0.83 to 0.92 of memory, of which a launch and the instructions beside the work may cost a little.
 func reaches(t *testing.T, card string, r bench.Result) {
 	peak, got, least := 0.0, r.FlopPerS, 0.85
 	switch {

@@ -225,7 +225,7 @@ func TestGPUCheckWithoutAGPU(t *testing.T) {
 // PyTorch, nvidia-smi and compute-sanitizer are stand-ins. The run alone says that it is emulated.
 func TestGPUCheckOnANodeWithEverything(t *testing.T) {
 	c := newGPUCheck(t)
-	emulator, err := gpu.StartEmulator(t.Context(), programPath, filepath.Join(c.bin, gpu.WorkerName), "a100")
+	emulator, err := gpu.StartEmulator(t.Context(), programPath, filepath.Join(c.bin, gpu.WorkerName), "a100", func(line string) { t.Log(line) })
 	if err != nil {
 		t.Fatal(err)
 	}

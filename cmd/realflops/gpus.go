@@ -126,7 +126,7 @@ func (n *gpuNode) greet(ctx context.Context, a *app, host *detect.Host, emulate 
 		if err != nil {
 			return err
 		}
-		if n.emulator, err = gpu.StartEmulator(ctx, program, path, emulate); err != nil {
+		if n.emulator, err = gpu.StartEmulator(ctx, program, path, emulate, n.config.Log); err != nil {
 			return err
 		}
 		n.config.Env = n.emulator.Env
