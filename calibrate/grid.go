@@ -1,6 +1,7 @@
 package calibrate
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -13,61 +14,92 @@ type grid struct {
 	points map[kernels.Shape]GEMMPoint
 }
 
+const (
+	// mostGridPoints bounds the search for a grid: five times the largest suite's.
+	mostGridPoints = 4096
+	// leastOfSize is how many points each size of a grid has at least: 2 x 2 of the other axes.
+	leastOfSize = 4
+)
+
 // newGrid finds the grid among points: shapes that miss too many neighbours, such as
 // squares beyond it, are left out one size at a time, the emptiest first.
 func newGrid(points []GEMMPoint) (grid, bool) {
-	g := grid{points: map[kernels.Shape]GEMMPoint{}}
-	for _, p := range points {
-		g.points[p.Shape] = p
+	if len(points) > mostGridPoints { // no suite's: a file may hold anything
+		return grid{}, false
 	}
-	for {
-		g.axes = axesOf(g.points)
-		full := len(g.axes[0]) * len(g.axes[1]) * len(g.axes[2])
-		if len(g.points) == full {
-			break
+	c := candidates{points: map[kernels.Shape]GEMMPoint{}}
+	for a := range c.count {
+		c.count[a], c.members[a] = map[int]int{}, map[int][]kernels.Shape{}
+	}
+	for _, p := range points {
+		c.points[p.Shape] = p
+		for a, d := range dims(p.Shape) {
+			c.count[a][d]++
+			c.members[a][d] = append(c.members[a][d], p.Shape)
 		}
-		axis, size := g.emptiest()
-		for s := range g.points {
-			if dims(s)[axis] == size {
-				delete(g.points, s)
-			}
-		}
+	}
+	for c.removeLoose() {
+	}
+	for len(c.points) != c.full() {
+		c.remove(c.emptiest())
+	}
+	g := grid{points: c.points}
+	for a, count := range c.count {
+		g.axes[a] = slices.Sorted(maps.Keys(count))
 	}
 	return g, min(len(g.axes[0]), len(g.axes[1]), len(g.axes[2])) >= 2
 }
 
 func dims(s kernels.Shape) [3]int { return [3]int{s.M, s.N, s.K} }
 
-func axesOf(points map[kernels.Shape]GEMMPoint) (axes [3][]int) {
-	for s := range points {
+// candidates are the points that may still be of a grid, counted by their size on each axis.
+type candidates struct {
+	points  map[kernels.Shape]GEMMPoint
+	count   [3]map[int]int             // of the points that are left
+	members [3]map[int][]kernels.Shape // of all points there were
+}
+
+// full is how many points a grid of these sizes has.
+func (c candidates) full() int { return len(c.count[0]) * len(c.count[1]) * len(c.count[2]) }
+
+// remove leaves out the points of one size on an axis.
+func (c candidates) remove(axis, size int) {
+	for _, s := range c.members[axis][size] {
+		if _, left := c.points[s]; !left {
+			continue
+		}
+		delete(c.points, s)
 		for a, d := range dims(s) {
-			axes[a] = append(axes[a], d)
+			if c.count[a][d]--; c.count[a][d] == 0 {
+				delete(c.count[a], d)
+			}
 		}
 	}
-	for a := range axes {
-		slices.Sort(axes[a])
-		axes[a] = slices.Compact(axes[a])
+}
+
+// removeLoose leaves out the sizes that have too few points for any grid, and reports whether
+// there were some.
+func (c candidates) removeLoose() bool {
+	removed := false
+	for a, count := range c.count {
+		for size, n := range count {
+			if n < leastOfSize {
+				c.remove(a, size)
+				removed = true
+			}
+		}
 	}
-	return axes
+	return removed
 }
 
 // emptiest is the size on an axis at which the smallest share of the shapes that there could be was measured;
-// of several the largest, then that of the first axis.
-func (g grid) emptiest() (axis, size int) {
+// of several that of the first axis, then the largest.
+func (c candidates) emptiest() (axis, size int) {
 	least := math.Inf(1)
-	for a := range g.axes {
-		others := 1
-		for b := range g.axes {
-			if b != a {
-				others *= len(g.axes[b])
-			}
-		}
-		count := map[int]int{}
-		for s := range g.points {
-			count[dims(s)[a]]++
-		}
-		for _, d := range g.axes[a] {
-			share := float64(count[d]) / float64(others)
+	for a, count := range c.count {
+		others := c.full() / len(count)
+		for d, n := range count {
+			share := float64(n) / float64(others)
 			if share < least || share == least && a == axis && d > size {
 				least, axis, size = share, a, d
 			}

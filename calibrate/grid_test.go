@@ -72,3 +72,21 @@ func TestASparseFamilyIsNoGrid(t *testing.T) {
 		}
 	}
 }
+
+// TestAHostileCurveDoesNotHoldUpALookup: each point of another size on every axis, as many as a file can
+// hold, and as many as are searched, in a pattern that no size can be left out of at once.
+func TestAHostileCurveDoesNotHoldUpALookup(t *testing.T) {
+	var scattered, woven []GEMMPoint
+	for i := range 100_000 {
+		scattered = append(scattered, GEMMPoint{kernels.Shape{M: i + 1, N: 2*i + 1, K: 3*i + 1}, "x", around(1e9)})
+	}
+	for i := range mostGridPoints {
+		woven = append(woven, GEMMPoint{kernels.Shape{M: i/4 + 1, N: (i*7)%1024 + 1, K: (i*13+i/1024)%1024 + 1}, "x", around(1e9)})
+	}
+	if _, ok := newGrid(scattered); ok {
+		t.Error("scattered points were taken for a grid")
+	}
+	if g, ok := newGrid(woven); ok && len(g.points) != len(g.axes[0])*len(g.axes[1])*len(g.axes[2]) {
+		t.Errorf("%d points were taken for a grid of %d x %d x %d", len(g.points), len(g.axes[0]), len(g.axes[1]), len(g.axes[2]))
+	}
+}
