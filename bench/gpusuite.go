@@ -47,7 +47,7 @@ var (
 
 	// gpuFMAShape takes about two milliseconds on CUDA cores and a tenth of one on tensor cores: a launch is
 	// 2 to 3% of that at most.
-	gpuFMAShape = []kernels.Shape{{N: kernels.FMAQuantum << 9}}
+	gpuFMAShape = []kernels.Shape{{N: kernels.FMAQuantum << 1}}
 
 	// The grids. Of n and k the weights of models, of m the tokens. Interpolating over 14 x 7 x 7
 	// points errs by 3% in the median on Hopper, over 7 x 3 x 3 by 9% (computed on published

@@ -56,7 +56,7 @@ var (
 	gemmBoth  = []kernels.Precision{kernels.FP32FP32, kernels.FP16FP32}
 
 	// fmaShape takes about a millisecond on a core of 100 GFLOP/s.
-	fmaShape = []kernels.Shape{{N: kernels.FMAQuantum << 16}}
+	fmaShape = []kernels.Shape{{N: kernels.FMAQuantum << 8}}
 )
 
 func squares(sizes ...int) []kernels.Shape {

@@ -11,19 +11,34 @@ func TestFLOPAndBytesFollowTheConventions(t *testing.T) {
 		spec                  Spec
 		flop, bytes, elements float64
 	}{
-		{Spec{FMA, FP32FP32, Shape{N: 768}}, 1536, 0, 0},
-		{Spec{FMA, FP64FP64, Shape{N: 7680}}, 15360, 0, 0},
+		{Spec{FMA, FP32FP32, Shape{N: 196608}}, 393216, 0, 0},
+		{Spec{FMA, FP64FP64, Shape{N: 1966080}}, 3932160, 0, 0},
 		// A 2x5 and B 5x3 at 4 or 2 bytes, C 2x3 at 4.
-		{Spec{GEMM, FP32FP32, Shape{2, 3, 5}}, 60, 4*(10+15) + 4*6, 0},
-		{Spec{GEMM, FP16FP32, Shape{2, 3, 5}}, 60, 2*(10+15) + 4*6, 0},
+		{Spec{GEMM, FP32FP32, Shape{M: 2, N: 3, K: 5}}, 60, 4*(10+15) + 4*6, 0},
+		{Spec{GEMM, FP16FP32, Shape{M: 2, N: 3, K: 5}}, 60, 2*(10+15) + 4*6, 0},
 		{Spec{ReLU, FP32, Shape{N: 1000}}, 1000, 8000, 1000},
 		{Spec{ReLU, FP16, Shape{N: 1000}}, 1000, 4000, 1000},
 		{Spec{Sigmoid, FP32, Shape{N: 1000}}, 4000, 8000, 1000},
 		{Spec{Sigmoid, FP16, Shape{N: 1000}}, 4000, 4000, 1000},
 		{Spec{Triad, FP64, Shape{N: 1000}}, 2000, 24000, 1000},
 		{Spec{Copy, FP64, Shape{N: 1000}}, 0, 16000, 1000},
+		{Spec{GEMM, FP64FP64, Shape{M: 2, N: 3, K: 5}}, 60, 8*(10+15) + 8*6, 0},
+		{Spec{GEMM, FP16FP16, Shape{M: 2, N: 3, K: 5}}, 60, 2*(10+15) + 2*6, 0},
+		{Spec{GEMMNT, INT8INT32, Shape{M: 2, N: 3, K: 5}}, 60, 10 + 15 + 4*6, 0},
+		{Spec{Batched, FP32FP32, Shape{Batch: 7, M: 2, N: 3, K: 5}}, 7 * 60, 7 * (4*(10+15) + 4*6), 0},
+		{Spec{Linear, BF16FP32, Shape{M: 2, N: 3, K: 5}}, 60, 2*(10+15) + 4*6, 0},
+		// Weights of 1 or 1/2 byte and 1/16 for the scale; x and y in fp32.
+		{Spec{Linear, INT8FP32, Shape{M: 2, N: 3, K: 64}}, 768, 4*128 + 204 + 4*6, 0},
+		{Spec{Linear, INT4FP32, Shape{M: 2, N: 3, K: 64}}, 768, 4*128 + 108 + 4*6, 0},
+		{Spec{SiLUMulBackward, BF16, Shape{N: 1000}}, 12000, 10000, 1000},
+		{Spec{AdamW, FP32, Shape{N: 1000}}, 14000, 28000, 1000},
+		{Spec{AdamW, BF16, Shape{N: 1000}}, 14000, 28000, 1000},
+		{Spec{Softmax, FP32, Shape{M: 10, N: 100}}, 5000, 8000, 1000},
+		{Spec{LayerNormBackward, FP16, Shape{M: 10, N: 100}}, 13000, 6000, 1000},
+		{Spec{Write, FP64, Shape{N: 1000}}, 0, 8000, 1000},
+		{Spec{Chase, FP64, Shape{N: 1000}}, 0, 64000, 1000},
 		// Beyond what an int's product holds.
-		{Spec{GEMM, FP32FP32, Shape{1 << 21, 1 << 21, 1 << 21}}, 0x1p64, 3 * 0x1p44, 0},
+		{Spec{GEMM, FP32FP32, Shape{M: 1 << 21, N: 1 << 21, K: 1 << 21}}, 0x1p64, 3 * 0x1p44, 0},
 	} {
 		if got := c.spec.FLOP(); got != c.flop {
 			t.Errorf("%s: %g FLOP, want %g", c.spec, got, c.flop)
@@ -38,8 +53,8 @@ func TestFLOPAndBytesFollowTheConventions(t *testing.T) {
 }
 
 func TestEveryDefinitionIsCompleteAndFoundByName(t *testing.T) {
-	if len(All()) != 14 {
-		t.Errorf("%d kernels, want 14", len(All()))
+	if len(All()) != 37 {
+		t.Errorf("%d kernels, want 37", len(All()))
 	}
 	for _, d := range All() {
 		found, err := Lookup(string(d.Kernel))
@@ -50,7 +65,7 @@ func TestEveryDefinitionIsCompleteAndFoundByName(t *testing.T) {
 			t.Errorf("%s: no formula, convention or precision: %+v", d.Kernel, d)
 		}
 		for _, p := range d.Precisions {
-			if p.Bytes() == 0 {
+			if p.WeightBytes() == 0 {
 				t.Errorf("%s: %s has no size", d.Kernel, p)
 			}
 			if got, err := d.Precision(string(p)); err != nil || got != p {
@@ -74,6 +89,7 @@ func TestPrecisionsHaveTheirStorage(t *testing.T) {
 		TF32: {TF32, 4}, BF16: {BF16, 2}, INT8: {INT8, 1},
 		FP64FP64: {FP64, 8}, FP32FP32: {FP32, 4}, FP16FP32: {FP16, 2}, FP16FP16: {FP16, 2},
 		TF32FP32: {TF32, 4}, BF16FP32: {BF16, 2}, INT8INT32: {INT8, 1},
+		INT8FP32: {INT8, 1}, INT4FP32: {INT4, 0},
 		"fp12": {"fp12", 0}, "": {"", 0},
 	} {
 		if p.Storage() != want.storage || p.Bytes() != want.bytes {
@@ -87,14 +103,14 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		spec Spec
 		want string // "" for none
 	}{
-		{Spec{GEMM, FP16FP32, Shape{1, 1, 1}}, ""},
+		{Spec{GEMM, FP16FP32, Shape{M: 1, N: 1, K: 1}}, ""},
 		{Spec{Sigmoid, FP16, Shape{N: 1}}, ""},
-		{Spec{FMA, FP64FP64, Shape{N: 768}}, ""},
-		{Spec{"gem", FP32FP32, Shape{1, 1, 1}}, `unknown kernel "gem": did you mean "gemm"?`},
-		{Spec{GEMM, "fp16", Shape{1, 1, 1}}, `precision for gemm: unknown precision "fp16": did you mean "fp16/fp32"?`},
+		{Spec{FMA, FP64FP64, Shape{N: 196608}}, ""},
+		{Spec{"gem", FP32FP32, Shape{M: 1, N: 1, K: 1}}, `unknown kernel "gem": did you mean "gemm"?`},
+		{Spec{GEMM, "fp16", Shape{M: 1, N: 1, K: 1}}, `precision for gemm: unknown precision "fp16": did you mean "fp16/fp32"?`},
 		{Spec{ReLU, "fp23", Shape{N: 1}}, `precision for relu: unknown precision "fp23": did you mean "fp32"?`},
-		{Spec{GEMM, FP32FP32, Shape{1, 0, 1}}, "shape 1x0x1: every dimension must be at least 1"},
-		{Spec{ReLU, FP32, Shape{2, 2, 2}}, "shape 2x2x2: relu takes one number"},
+		{Spec{GEMM, FP32FP32, Shape{M: 1, N: 0, K: 1}}, "shape 1x0x1: every dimension must be at least 1"},
+		{Spec{ReLU, FP32, Shape{M: 2, N: 2, K: 2}}, "shape 2x2x2: relu takes one number, such as 1048576"},
 	} {
 		err := c.spec.Check()
 		if c.want == "" {
@@ -110,7 +126,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestSpecShowsItself(t *testing.T) {
-	if got, want := (Spec{GEMM, FP32FP32, Shape{1024, 512, 256}}).String(), "gemm fp32/fp32 1024x512x256"; got != want {
+	if got, want := (Spec{GEMM, FP32FP32, Shape{M: 1024, N: 512, K: 256}}).String(), "gemm fp32/fp32 1024x512x256"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -3,25 +3,36 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Shape is the size of a kernel's work: M, N and K for gemm (A is M×K, B is K×N, C is
-// M×N), N alone for every other kernel.
-type Shape struct{ M, N, K int }
+// Shape is the size of a kernel's work: M, N and K of a product (A is M×K, B is K×N, C is
+// M×N) and the count of products Batch of gemm-batched; M rows of N elements of a rowwise kernel;
+// N alone for every other.
+type Shape struct{ M, N, K, Batch int }
 
 // FMAQuantum is what the N of fma must be a multiple of: every engine's loop
 // divides it.
-const FMAQuantum = 768
+const FMAQuantum = 3 << 16
 
-// String is "MxNxK" for gemm and "N" for the other kernels.
+// String is "MxNxK" for a product, "BxMxNxK" for many, "MxN" for a rowwise kernel and "N" for the
+// others.
 func (s Shape) String() string {
-	if s.M == 0 && s.K == 0 {
-		return strconv.Itoa(s.N)
+	switch {
+	case s.Batch != 0:
+		return fmt.Sprintf("%dx%dx%dx%d", s.Batch, s.M, s.N, s.K)
+	case s.K != 0:
+		return fmt.Sprintf("%dx%dx%d", s.M, s.N, s.K)
+	case s.M != 0:
+		return fmt.Sprintf("%dx%d", s.M, s.N)
 	}
-	return fmt.Sprintf("%dx%dx%d", s.M, s.N, s.K)
+	return strconv.Itoa(s.N)
 }
+
+// batch is how many products there are.
+func (s Shape) batch() float64 { return float64(max(s.Batch, 1)) }
 
 // MarshalText and UnmarshalText carry a shape through JSON as its String.
 func (s Shape) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
@@ -32,40 +43,61 @@ func (s *Shape) UnmarshalText(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(dims) == 1 {
-		*s = Shape{N: dims[0]}
-	} else {
-		*s = Shape{M: dims[0], N: dims[1], K: dims[2]}
-	}
+	*s = shapeOf(dims)
 	return nil
 }
 
-// ParseShape reads a shape for kernel d: "1024x1024x1024" for gemm, "1048576" for
-// the others. The error says what form is wanted.
+func shapeOf(dims []int) Shape {
+	switch len(dims) {
+	case 1:
+		return Shape{N: dims[0]}
+	case 2:
+		return Shape{M: dims[0], N: dims[1]}
+	case 3:
+		return Shape{M: dims[0], N: dims[1], K: dims[2]}
+	}
+	return Shape{Batch: dims[0], M: dims[1], N: dims[2], K: dims[3]}
+}
+
+// forms say, by the count of numbers that a shape has, what it looks like.
+var forms = map[int]string{
+	1: "one number, such as 1048576",
+	2: "MxN, such as 256x4096",
+	3: "MxNxK, such as 1024x1024x1024",
+	4: "BxMxNxK, such as 32x128x128x64",
+}
+
+// dims is the count of numbers in a shape of d.
+func (d Definition) dims() int {
+	switch {
+	case d.Kernel == Batched:
+		return 4
+	case d.Class == Matrix:
+		return 3
+	case d.Class == Rowwise:
+		return 2
+	}
+	return 1
+}
+
+// ParseShape reads a shape for kernel d: "1024x1024x1024" for gemm, "1048576" for relu. The error
+// says what form is wanted.
 func ParseShape(d Definition, text string) (Shape, error) {
 	dims, err := parseDims(text)
 	if err != nil {
 		return Shape{}, err
 	}
-	want := 1
-	if d.Class == Matrix {
-		want = 3
+	if len(dims) != d.dims() {
+		return Shape{}, fmt.Errorf("shape %q: %s takes %s", text, d.Kernel, forms[d.dims()])
 	}
-	if len(dims) != want {
-		form := map[int]string{1: "one number, such as 1048576", 3: "MxNxK, such as 1024x1024x1024"}[want]
-		return Shape{}, fmt.Errorf("shape %q: %s takes %s", text, d.Kernel, form)
-	}
-	s := Shape{N: dims[0]}
-	if want == 3 {
-		s = Shape{M: dims[0], N: dims[1], K: dims[2]}
-	}
+	s := shapeOf(dims)
 	return s, s.check(d)
 }
 
 func parseDims(text string) ([]int, error) {
 	parts := strings.Split(strings.ToLower(text), "x")
-	if len(parts) != 1 && len(parts) != 3 {
-		return nil, fmt.Errorf("shape %q: want N or MxNxK", text)
+	if len(parts) > len(forms) {
+		return nil, fmt.Errorf("shape %q: want N, MxN, MxNxK or BxMxNxK", text)
 	}
 	dims := make([]int, len(parts))
 	for i, p := range parts {
@@ -79,11 +111,10 @@ func parseDims(text string) ([]int, error) {
 }
 
 func (s Shape) check(d Definition) error {
-	dims := []int{s.N}
-	if d.Class == Matrix {
-		dims = []int{s.M, s.N, s.K}
-	} else if s.M != 0 || s.K != 0 {
-		return fmt.Errorf("shape %s: %s takes one number", s, d.Kernel)
+	dims := map[int][]int{1: {s.N}, 2: {s.M, s.N}, 3: {s.M, s.N, s.K}, 4: {s.Batch, s.M, s.N, s.K}}[d.dims()]
+	extra := [4]int{s.N, s.M, s.K, s.Batch}
+	if slices.ContainsFunc(extra[d.dims():], func(v int) bool { return v != 0 }) {
+		return fmt.Errorf("shape %s: %s takes %s", s, d.Kernel, forms[d.dims()])
 	}
 	for _, v := range dims {
 		if v <= 0 {

@@ -21,13 +21,15 @@ func TestParseShapeReadsWhatStringWrites(t *testing.T) {
 		text   string
 		want   Shape
 	}{
-		{GEMM, "1024x512x256", Shape{1024, 512, 256}},
-		{GEMM, "1x1x1", Shape{1, 1, 1}},
-		{GEMM, "2X3X4", Shape{2, 3, 4}},
+		{GEMM, "1024x512x256", Shape{M: 1024, N: 512, K: 256}},
+		{GEMM, "1x1x1", Shape{M: 1, N: 1, K: 1}},
+		{GEMM, "2X3X4", Shape{M: 2, N: 3, K: 4}},
+		{Batched, "32x4x5x6", Shape{Batch: 32, M: 4, N: 5, K: 6}},
+		{Softmax, "256x4096", Shape{M: 256, N: 4096}},
 		{ReLU, "1048576", Shape{N: 1048576}},
 		{Triad, "1", Shape{N: 1}},
-		{FMA, "768", Shape{N: 768}},
-		{FMA, "76800000", Shape{N: 76800000}},
+		{FMA, "196608", Shape{N: 196608}},
+		{FMA, "19660800", Shape{N: 19660800}},
 	} {
 		got, err := ParseShape(definition(t, c.kernel), c.text)
 		if err != nil || got != c.want {
@@ -54,17 +56,20 @@ func TestParseShapeSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 	}{
 		{GEMM, "0x1x1", "shape 0x1x1: every dimension must be at least 1"},
 		{GEMM, "1x0x1", "shape 1x0x1: every dimension must be at least 1"},
-		{GEMM, "1x1x0", "shape 1x1x0: every dimension must be at least 1"},
+		{GEMM, "1x1x0", "shape 1x1: every dimension must be at least 1"},
 		{GEMM, "4x-4x4", "shape 4x-4x4: every dimension must be at least 1"},
 		{ReLU, "0", "shape 0: every dimension must be at least 1"},
 		{Copy, "-5", "shape -5: every dimension must be at least 1"},
 		{FMA, "0", "shape 0: every dimension must be at least 1"},
-		{FMA, "1000", "shape 1000: fma takes a multiple of 768; the nearest is 768"},
-		{FMA, "1152", "shape 1152: fma takes a multiple of 768; the nearest is 1536"},
-		{FMA, "1", "shape 1: fma takes a multiple of 768; the nearest is 768"},
+		{FMA, "1000", "shape 1000: fma takes a multiple of 196608; the nearest is 196608"},
+		{FMA, "294912", "shape 294912: fma takes a multiple of 196608; the nearest is 393216"},
+		{FMA, "1", "shape 1: fma takes a multiple of 196608; the nearest is 196608"},
 		{GEMM, "1024", `shape "1024": gemm takes MxNxK, such as 1024x1024x1024`},
-		{GEMM, "1024x1024", `shape "1024x1024": want N or MxNxK`},
-		{GEMM, "1x2x3x4", `shape "1x2x3x4": want N or MxNxK`},
+		{GEMM, "1024x1024", `shape "1024x1024": gemm takes MxNxK, such as 1024x1024x1024`},
+		{GEMM, "1x2x3x4", `shape "1x2x3x4": gemm takes MxNxK, such as 1024x1024x1024`},
+		{Softmax, "1024", `shape "1024": softmax takes MxN, such as 256x4096`},
+		{Batched, "1x2x3", `shape "1x2x3": gemm-batched takes BxMxNxK, such as 32x128x128x64`},
+		{GEMM, "1x2x3x4x5", `shape "1x2x3x4x5": want N, MxN, MxNxK or BxMxNxK`},
 		{Sigmoid, "8x8x8", `shape "8x8x8": sigmoid takes one number, such as 1048576`},
 		{Sigmoid, "", `shape "": "" ` + notWhole},
 		{Sigmoid, "1e6", `shape "1e6": "1e6" ` + notWhole},
@@ -89,7 +94,7 @@ func TestParseShapeSaysWhatIsWrongAndWhatWouldBeRight(t *testing.T) {
 }
 
 func TestUnmarshalRefusesWhatIsNoShape(t *testing.T) {
-	for _, text := range []string{`"1x2"`, `"x"`, `""`, `12`} {
+	for _, text := range []string{`"1x2x3x4x5"`, `"x"`, `""`, `12`} {
 		s := Shape{N: 5}
 		if err := json.Unmarshal([]byte(text), &s); err == nil {
 			t.Errorf("%s was read as %v", text, s)
@@ -116,7 +121,7 @@ func FuzzParseShape(f *testing.F) {
 			if err := spec.Check(); err != nil {
 				t.Errorf("%s %q was read, but: %v", d.Kernel, text, err)
 			}
-			if spec.FLOP() <= 0 && (d.Class != Bandwidth || spec.Bytes() <= 0) {
+			if spec.FLOP() <= 0 && (d.Class != Bandwidth && d.Class != Latency || spec.Bytes() <= 0) {
 				t.Errorf("%s %q: %g FLOP", d.Kernel, text, spec.FLOP())
 			}
 		}

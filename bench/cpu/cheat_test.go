@@ -85,8 +85,8 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 		}), kernels.Spec{Kernel: kernels.Triad, Precision: kernels.FP64, Shape: n(1000)}, "element 0 of 1000"},
 		{
 			"fma returns half", cpu.FMAFunc(func(n int) float64 { clock.work(ms); return float64(n / 2) }),
-			kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(768)},
-			"thread 0: the sum of 768 multiply-adds is 384, want 768",
+			kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(196608)},
+			"thread 0: the sum of 196608 multiply-adds is 98304, want 196608",
 		},
 		{"fma later returns nothing", cpu.FMAFunc(func(n int) float64 {
 			clock.work(ms)
@@ -94,7 +94,7 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 				return 0
 			}
 			return float64(n)
-		}), kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(768)}, "is 0, want 768"},
+		}), kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(196608)}, "is 0, want 196608"},
 		{"gemm leaves a row out", planGEMM(func(c []float32) {
 			for j := range 40 {
 				c[33*40+j] = float32(math.NaN())

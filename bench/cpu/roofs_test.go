@@ -19,7 +19,7 @@ func TestResultsAreHeldAgainstTheRoofsOfTheRun(t *testing.T) {
 			return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: f}, nil
 		}
 	}
-	run(t, r, caseOf(kernels.FMA, kernels.FP32FP32, n(768_000), 1))
+	run(t, r, caseOf(kernels.FMA, kernels.FP32FP32, n(786_432), 1))
 
 	use(cpu.CopyFunc(func(dst, src []float64) { copy(dst, src); clock.work(10 * time.Duration(len(dst))) }))
 	if res := run(t, r, caseOf(kernels.Copy, kernels.FP64, n(50_000), 1)); res.Bound != bench.BandwidthBound || res.Level != "l2" || res.OfLimit != nil {

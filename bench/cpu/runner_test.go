@@ -64,13 +64,13 @@ func TestResultOfAQuietKernel(t *testing.T) {
 	}
 }
 
-// TestFMACountsAllThreads: two threads, each 768·1000 multiply-adds in 1 ms of the shared
-// fake clock: 2·2·768,000 FLOP in 2 ms.
+// TestFMACountsAllThreads: two threads, each 786,432 multiply-adds in 1 ms of the shared
+// fake clock: 2·2·786,432 FLOP in 2 ms.
 func TestFMACountsAllThreads(t *testing.T) {
 	clock := &fakeClock{}
 	r := newFake(t, clock, cpu.FMAFunc(func(n int) float64 { clock.work(time.Millisecond); return float64(n) }))
-	res := run(t, r, caseOf(kernels.FMA, kernels.FP32FP32, n(768_000), 2))
-	if !near(res.FlopPerS, 2*2*768_000/0.002) || res.ElementsPerS != nil || res.BytesPerS != nil {
+	res := run(t, r, caseOf(kernels.FMA, kernels.FP32FP32, n(786_432), 2))
+	if !near(res.FlopPerS, 2*2*786_432/0.002) || res.ElementsPerS != nil || res.BytesPerS != nil {
 		t.Errorf("%+v", res)
 	}
 	if res.Data != bench.Constant || res.Level != bench.LevelRegister || res.Bound != bench.ComputeBound || res.OfLimit != nil {
@@ -150,7 +150,7 @@ func TestCasesThatCannotRunSayWhy(t *testing.T) {
 		{`unknown data "noise"`, "", edit(func(c *bench.Case) { c.Data = "noise" })},
 		{"shape 200000000 needs 1.6 GB, and this process may use 1.1 GB: choose a smaller one", bench.ShapeSkipped, edit(func(c *bench.Case) { c.Shape.N = 200_000_000 })},
 		{"fma stays exact up to 134217728", "", edit(func(c *bench.Case) {
-			c.Spec = kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(768 << 20)}
+			c.Spec = kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: n(kernels.FMAQuantum << 12)}
 		})},
 	} {
 		res := run(t, r, c.c)

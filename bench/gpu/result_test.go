@@ -25,11 +25,11 @@ func TestResultsAreHeldAgainstTheDevicesOwnLimits(t *testing.T) {
 		defer r.Close()
 		at := func(passS float64, x bench.Case) bench.Result { c.passS = passS; return measure(t, r, x) }
 
-		// 1000 threads of 768,000 multiply-adds a pass.
+		// 1000 threads of 786,432 multiply-adds a pass.
 		limit := func(p kernels.Precision, passS float64) bench.Result {
-			return at(passS, caseOf(kernels.FMA, p, n(768_000)))
+			return at(passS, caseOf(kernels.FMA, p, n(786_432)))
 		}
-		if res := limit(kernels.FP16FP32, 0.01); !near(res.FlopPerS, 2*768_000*1000/0.01) || res.Bound != bench.ComputeBound || res.Data != bench.Constant || res.OfLimit != nil || res.BytesPerS != nil {
+		if res := limit(kernels.FP16FP32, 0.01); !near(res.FlopPerS, 2*786_432*1000/0.01) || res.Bound != bench.ComputeBound || res.Data != bench.Constant || res.OfLimit != nil || res.BytesPerS != nil {
 			t.Errorf("fma: %+v", res)
 		}
 		limit(kernels.FP16FP32, 0.02) // a slower engine is not the limit
@@ -37,7 +37,7 @@ func TestResultsAreHeldAgainstTheDevicesOwnLimits(t *testing.T) {
 
 		gemm := func(p kernels.Precision) bench.Case { return caseOf(kernels.GEMM, p, mnk(1000, 1000, 1000)) }
 		res := at(0.02, gemm(kernels.FP16FP32))
-		if !near(res.OfLimit, 2e9/0.02/1.536e11) || res.Bound != bench.ComputeBound || res.BytesPerS != nil {
+		if !near(res.OfLimit, 2e9/0.02/1.572864e11) || res.Bound != bench.ComputeBound || res.BytesPerS != nil {
 			t.Errorf("gemm: of limit %v, bound %s", res.OfLimit, res.Bound)
 		}
 		if res := at(0.02, gemm(kernels.BF16FP32)); res.OfLimit != nil || res.Bound != bench.UnknownBound {
@@ -54,7 +54,7 @@ func TestResultsAreHeldAgainstTheDevicesOwnLimits(t *testing.T) {
 			t.Error("a product that moves as much as copy is bound by something else")
 		}
 		traffic = 0
-		if res := at(0.01, caseOf(kernels.ReLU, kernels.FP16, n(1_000_000))); !near(res.OfLimit, 1e8/1.536e10) {
+		if res := at(0.01, caseOf(kernels.ReLU, kernels.FP16, n(1_000_000))); !near(res.OfLimit, 1e8/1.572864e10) {
 			t.Errorf("relu fp16: of limit %v", res.OfLimit)
 		}
 		other := runner(newCard("GPU-2"))

@@ -107,7 +107,7 @@ func (f benchFlags) benchCase(kernel string) (bench.Case, error) {
 	case kernels.Matrix:
 		shape = kernels.Shape{M: 1024, N: 1024, K: 1024}
 	case kernels.Register:
-		shape = kernels.Shape{N: kernels.FMAQuantum << 14}
+		shape = kernels.Shape{N: kernels.FMAQuantum << 6}
 	}
 	if f.shape != "" {
 		if shape, err = kernels.ParseShape(d, f.shape); err != nil {

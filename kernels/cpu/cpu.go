@@ -13,15 +13,33 @@ import (
 	"github.com/realflops/realflops/kernels"
 )
 
-// Engines in order of preference, the last first. An engine is a way to run kernels;
-// not every engine has every kernel.
+// Engines: ways to run kernels, each named for the instructions that its loops are made of. Not every
+// engine has every kernel.
 const (
-	Go       = "go"        // plain Go, everywhere
-	GoAVX2   = "go-avx2"   // amd64 with AVX2, FMA3 and F16C
-	GoAVX512 = "go-avx512" // amd64 with AVX-512 F, BW, DQ and VL
+	GoAVX2NT   = "go-avx2-nt"   // stores that bypass the caches; only where asked for
+	GoAVX512NT = "go-avx512-nt" // so too
+
+	Go           = "go"             // plain Go, everywhere
+	GoNEON       = "go-neon"        // arm64: Advanced SIMD
+	GoNEONFP16   = "go-neon-fp16"   // with half-precision arithmetic (FEAT_FP16)
+	GoNEONDot    = "go-neon-dot"    // with SDOT (FEAT_DotProd)
+	GoNEONBF16   = "go-neon-bf16"   // with BFMMLA (FEAT_BF16)
+	GoNEONI8MM   = "go-neon-i8mm"   // with SMMLA (FEAT_I8MM)
+	GoAVX2       = "go-avx2"        // amd64 with AVX2, FMA3 and F16C
+	GoAVXVNNI    = "go-avx-vnni"    // with VPDPBUSD on 256 bits, without AVX-512
+	GoAVX512     = "go-avx512"      // with AVX-512 F, BW, DQ and VL
+	GoAVX512VNNI = "go-avx512-vnni" // with VPDPBUSD
+	GoAVX512BF16 = "go-avx512-bf16" // with VDPBF16PS
+	GoAVX512FP16 = "go-avx512-fp16" // with half-precision arithmetic
+	GoAMX        = "go-amx"         // with tiles: AMX-BF16 and AMX-INT8
 )
 
-var engines = []string{Go, GoAVX2, GoAVX512}
+// engines are all of them in order of preference, the last first.
+var engines = []string{
+	GoAVX2NT, GoAVX512NT,
+	Go, GoNEON, GoNEONFP16, GoNEONDot, GoNEONBF16, GoNEONI8MM,
+	GoAVX2, GoAVXVNNI, GoAVX512, GoAVX512VNNI, GoAVX512BF16, GoAVX512FP16, GoAMX,
+}
 
 // Impl is one implementation of a kernel at a precision.
 type Impl struct {
@@ -33,6 +51,11 @@ type Impl struct {
 	// Func is one of FMAFunc, UnaryFunc[float32], UnaryFunc[kernels.Float16],
 	// TriadFunc, CopyFunc, *GEMM[float32], *GEMM[kernels.Float16].
 	Func any
+
+	// Limit is the precision of fma whose rate bounds this implementation: that of the
+	// instruction which its inner loop is made of. The engine of that fma is LimitEngine, or where that is "", Engine.
+	Limit       kernels.Precision
+	LimitEngine string
 }
 
 type (

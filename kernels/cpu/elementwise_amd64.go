@@ -4,19 +4,19 @@ import "github.com/realflops/realflops/kernels"
 
 func init() {
 	register(
-		Impl{kernels.ReLU, kernels.FP32, GoAVX2, needsAVX2, unary32(reluFP32AVX2)},
-		Impl{kernels.ReLU, kernels.FP16, GoAVX2, needsAVX2, unary16(reluFP16AVX2)},
-		Impl{kernels.Sigmoid, kernels.FP32, GoAVX2, needsAVX2, unary32(sigmoidFP32AVX2)},
-		Impl{kernels.Sigmoid, kernels.FP16, GoAVX2, needsAVX2, unary16(sigmoidFP16AVX2)},
-		Impl{kernels.Triad, kernels.FP64, GoAVX2, needsAVX2, triad64(triadFP64AVX2)},
-		Impl{kernels.Copy, kernels.FP64, GoAVX2, needsAVX2, copy64(copyFP64AVX2)},
+		Impl{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: GoAVX2, Needs: needsAVX2, Func: unary32(reluFP32AVX2)},
+		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: GoAVX2, Needs: needsAVX2, Func: unary16(reluFP16AVX2)},
+		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: GoAVX2, Needs: needsAVX2, Func: unary32(sigmoidFP32AVX2)},
+		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: GoAVX2, Needs: needsAVX2, Func: unary16(sigmoidFP16AVX2)},
+		Impl{Kernel: kernels.Triad, Precision: kernels.FP64, Engine: GoAVX2, Needs: needsAVX2, Func: triad64(triadFP64AVX2)},
+		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoAVX2, Needs: needsAVX2, Func: copy64(copyFP64AVX2)},
 
-		Impl{kernels.ReLU, kernels.FP32, GoAVX512, needsAVX512, unary32(reluFP32AVX512)},
-		Impl{kernels.ReLU, kernels.FP16, GoAVX512, needsAVX512, unary16(reluFP16AVX512)},
-		Impl{kernels.Sigmoid, kernels.FP32, GoAVX512, needsAVX512, unary32(sigmoidFP32AVX512)},
-		Impl{kernels.Sigmoid, kernels.FP16, GoAVX512, needsAVX512, unary16(sigmoidFP16AVX512)},
-		Impl{kernels.Triad, kernels.FP64, GoAVX512, needsAVX512, triad64(triadFP64AVX512)},
-		Impl{kernels.Copy, kernels.FP64, GoAVX512, needsAVX512, copy64(copyFP64AVX512)},
+		Impl{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: GoAVX512, Needs: needsAVX512, Func: unary32(reluFP32AVX512)},
+		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: GoAVX512, Needs: needsAVX512, Func: unary16(reluFP16AVX512)},
+		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: GoAVX512, Needs: needsAVX512, Func: unary32(sigmoidFP32AVX512)},
+		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: GoAVX512, Needs: needsAVX512, Func: unary16(sigmoidFP16AVX512)},
+		Impl{Kernel: kernels.Triad, Precision: kernels.FP64, Engine: GoAVX512, Needs: needsAVX512, Func: triad64(triadFP64AVX512)},
+		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoAVX512, Needs: needsAVX512, Func: copy64(copyFP64AVX512)},
 	)
 }
 

@@ -4,8 +4,8 @@ import "github.com/realflops/realflops/kernels"
 
 func init() {
 	register(
-		Impl{kernels.FMA, kernels.FP32FP32, Go, nil, FMAFunc(fmaGo[float32])},
-		Impl{kernels.FMA, kernels.FP64FP64, Go, nil, FMAFunc(fmaGo[float64])},
+		Impl{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Engine: Go, Needs: nil, Func: FMAFunc(fmaGo[float32])},
+		Impl{Kernel: kernels.FMA, Precision: kernels.FP64FP64, Engine: Go, Needs: nil, Func: FMAFunc(fmaGo[float64])},
 	)
 }
 

@@ -11,19 +11,19 @@ import (
 func init() {
 	l1, l2 := cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2
 	register(
-		Impl{kernels.GEMM, kernels.FP32FP32, GoAVX2, needsAVX2, (&GEMM[float32]{
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Engine: GoAVX2, Needs: needsAVX2, Func: (&GEMM[float32]{
 			MR: 6, Lanes: 8, packed: tilesAVX2FP32, direct: tilesAVX2FP32, widen: copyFP32,
 			packA: packAAVX2FP32, packB: []packer[float32]{packBAVX2FP32v1, packBAVX2FP32v2},
 		}).blocked(l1, l2)},
-		Impl{kernels.GEMM, kernels.FP16FP32, GoAVX2, needsAVX2, (&GEMM[kernels.Float16]{
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP16FP32, Engine: GoAVX2, Needs: needsAVX2, Func: (&GEMM[kernels.Float16]{
 			MR: 6, Lanes: 8, packed: tilesAVX2FP32, direct: halfTiles(tilesAVX2FP16), widen: widenFP16,
 			packA: halfPack(packAAVX2FP16), packB: halfPacks(packBAVX2FP16v1, packBAVX2FP16v2),
 		}).blocked(l1, l2)},
-		Impl{kernels.GEMM, kernels.FP32FP32, GoAVX512, needsAVX512, (&GEMM[float32]{
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Engine: GoAVX512, Needs: needsAVX512, Func: (&GEMM[float32]{
 			MR: 8, Lanes: 16, packed: tilesAVX512FP32, direct: tilesAVX512FP32, widen: copyFP32,
 			packA: packAAVX512FP32, packB: []packer[float32]{packBAVX512FP32v1, packBAVX512FP32v2, packBAVX512FP32v3},
 		}).blocked(l1, l2)},
-		Impl{kernels.GEMM, kernels.FP16FP32, GoAVX512, needsAVX512, (&GEMM[kernels.Float16]{
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP16FP32, Engine: GoAVX512, Needs: needsAVX512, Func: (&GEMM[kernels.Float16]{
 			MR: 8, Lanes: 16, packed: tilesAVX512FP32, direct: halfTiles(tilesAVX512FP16), widen: widenFP16,
 			packA: halfPack(packAAVX512FP16), packB: halfPacks(packBAVX512FP16v1, packBAVX512FP16v2, packBAVX512FP16v3),
 		}).blocked(l1, l2)},

@@ -11,8 +11,8 @@ func init() {
 	fp32 := &GEMM[float32]{MR: 4, Lanes: 4, packed: tilesGo, direct: tilesGo, widen: copyFP32}
 	fp16 := &GEMM[kernels.Float16]{MR: 4, Lanes: 4, packed: tilesGo, widen: widenFP16}
 	register(
-		Impl{kernels.GEMM, kernels.FP32FP32, Go, nil, fp32.blocked(l1, l2)},
-		Impl{kernels.GEMM, kernels.FP16FP32, Go, nil, fp16.blocked(l1, l2)},
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Engine: Go, Needs: nil, Func: fp32.blocked(l1, l2)},
+		Impl{Kernel: kernels.GEMM, Precision: kernels.FP16FP32, Engine: Go, Needs: nil, Func: fp16.blocked(l1, l2)},
 	)
 }
 
