@@ -218,8 +218,13 @@ func rowGPU(row GPURow, in GPUInput) (cases, skipped []Case) {
 }
 
 func (in GPUInput) engines(k kernels.Kernel, p kernels.Precision) []string {
+	return enginesOf(in.Offers, k, p)
+}
+
+// enginesOf are those of offers that run k at p, in their order.
+func enginesOf(offers []Offer, k kernels.Kernel, p kernels.Precision) []string {
 	var engines []string
-	for _, o := range in.Offers {
+	for _, o := range offers {
 		if o.Kernel == k && o.Precision == p {
 			engines = append(engines, o.Engine)
 		}

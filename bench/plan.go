@@ -22,6 +22,8 @@ type PlanInput struct {
 	Threads     int     // that this process may run at once
 	MemoryBytes int64   // that this process may use; 0 if unknown
 	Seed        uint64  // of the data
+	Cores       int     // that this process may use; 0 if unknown. Fewer than Threads where cores run several
+	Offers      []Offer // what the CPU's engines run, of one kernel and precision the best first; nil if unknown
 	FlopPerS    float64 // about what one thread reaches at gemm, where that is so little that it bounds the shapes; otherwise 0
 }
 
@@ -54,11 +56,19 @@ func (s Suite) Skipped(m PlanInput) []Warning {
 }
 
 func (s Suite) plan(m PlanInput) (cases []Case, skipped []Warning) {
+	type id struct {
+		kernels.Spec
+		engine, level string
+		threads       int
+	}
+	seen := map[id]bool{} // rows may overlap: the first one counts
 	for _, row := range s.Rows {
 		var all []Case
 		for _, p := range row.Precisions {
-			for _, threads := range row.Threads.counts(m.Threads) {
-				all = append(all, s.cases(row, p, threads, m)...)
+			for _, engine := range row.engines(p, m.Offers) {
+				for _, threads := range row.Threads.counts(m.Threads, m.Cores) {
+					all = append(all, s.cases(row, p, engine, threads, m)...)
+				}
 			}
 		}
 		var tooLarge, tooSlow []Case
@@ -69,7 +79,10 @@ func (s Suite) plan(m PlanInput) (cases []Case, skipped []Warning) {
 			case m.tooSlow(c):
 				tooSlow = append(tooSlow, c)
 			default:
-				cases = append(cases, c)
+				if key := (id{c.Spec, c.Engine, c.Level, c.Threads}); !seen[key] {
+					seen[key] = true
+					cases = append(cases, c)
+				}
 			}
 		}
 		if len(tooLarge) > 0 {
@@ -111,9 +124,9 @@ func withThreads(n int) string {
 }
 
 // cases are those of a row, whether or not the machine has memory and time for their shapes.
-func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []Case {
+func (s Suite) cases(row Row, p kernels.Precision, engine string, threads int, m PlanInput) []Case {
 	c := Case{
-		Spec: kernels.Spec{Kernel: row.Kernel, Precision: p}, Threads: threads, Data: Randn, Seed: m.Seed,
+		Spec: kernels.Spec{Kernel: row.Kernel, Precision: p}, Engine: engine, Threads: threads, Data: Randn, Seed: m.Seed,
 		MinS: row.MinS, MaxS: maxOverMin * row.MinS,
 	}
 	var cases []Case
@@ -126,15 +139,60 @@ func (s Suite) cases(row Row, p kernels.Precision, threads int, m PlanInput) []C
 		}
 		cases = append(cases, c)
 	}
-	perElement := kernels.Spec{Kernel: row.Kernel, Precision: p, Shape: kernels.Shape{N: 1}}.Bytes()
 	for _, c.Level = range row.Levels {
-		set := s.workingSet(c.Level, threads, m)
-		quantum := 64 * threads // so that every thread's share is whole cache lines
-		if c.Shape.N = int(float64(set)/perElement) / quantum * quantum; c.Shape.N > 0 {
+		if c.Shape = shapeOf(c.Spec, float64(s.workingSet(c.Level, threads, m)), threads); c.Shape.N > 0 {
 			cases = append(cases, c)
 		}
 	}
 	return cases
+}
+
+// rowLength is how many elements a row of softmax or a norm has in a suite: about the width of
+// a model, and few enough that a level-1 cache holds several rows.
+const rowLength = 1024
+
+// shapeOf is the shape whose working set is about so many bytes, in whole cache lines or rows for each
+// thread. Its N is 0 where there is none.
+func shapeOf(spec kernels.Spec, set float64, threads int) kernels.Shape {
+	d, err := kernels.Lookup(string(spec.Kernel))
+	if err != nil {
+		return kernels.Shape{}
+	}
+	if d.Class == kernels.Rowwise {
+		spec.Shape = kernels.Shape{M: 1, N: rowLength}
+		rows := int(set/spec.Bytes()) / threads * threads
+		return kernels.Shape{M: rows, N: min(rows, 1) * rowLength}
+	}
+	spec.Shape = kernels.Shape{N: 1}
+	quantum := 64 * threads // elements
+	return kernels.Shape{N: int(set/spec.Bytes()) / quantum * quantum}
+}
+
+// plain is the engine that has no instructions of its own: it is measured where there is no other.
+const plain = "go"
+
+// engines names those by which a row runs at p; "" is the best of the machine. For a limit and a
+// product there are none where the machine has only plain Go at p although it has more for gemm in fp32:
+// then it has no hardware for p.
+func (row Row) engines(p kernels.Precision, offers []Offer) []string {
+	if offers == nil {
+		return []string{""}
+	}
+	all := enginesOf(offers, row.Kernel, p)
+	if own := slices.DeleteFunc(slices.Clone(all), func(e string) bool { return e == plain }); len(own) > 0 {
+		all = own
+	} else if best := enginesOf(offers, kernels.GEMM, kernels.FP32FP32); accumulates(row.Kernel) && len(best) > 0 && best[0] != plain {
+		return nil
+	}
+	switch {
+	case row.AllEngines:
+		return all
+	case row.Engines != nil:
+		return slices.DeleteFunc(all, func(e string) bool { return !slices.Contains(row.Engines, e) })
+	case len(all) == 0:
+		return nil
+	}
+	return []string{""}
 }
 
 // tooLarge reports that c takes more than half of the memory.
@@ -147,9 +205,25 @@ func (m PlanInput) tooSlow(c Case) bool {
 	return m.FlopPerS > 0 && c.Kernel == kernels.GEMM && c.FLOP() > c.MaxS*m.FlopPerS*float64(c.Threads)
 }
 
-// counts are the thread counts of a mode on a machine of so many threads.
-func (t ThreadMode) counts(threads int) []int {
+// accumulates reports that k is a limit or a product.
+func accumulates(k kernels.Kernel) bool {
+	d, _ := kernels.Lookup(string(k))
+	return d.Class == kernels.Register || d.Class == kernels.Matrix
+}
+
+// counts are the thread counts of a mode on a machine of so many threads and cores.
+func (t ThreadMode) counts(threads, cores int) []int {
 	switch {
+	case t == ThreadCurve:
+		curve := []int{threads}
+		if cores > 0 && cores < threads {
+			curve = append(curve, cores)
+		}
+		for n := 1; n < threads; n *= 2 {
+			curve = append(curve, n)
+		}
+		slices.Sort(curve)
+		return slices.Compact(curve)
 	case t == OneThread || threads <= 1 && t == OneAndAll:
 		return []int{1}
 	case threads <= 1:

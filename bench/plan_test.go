@@ -68,17 +68,20 @@ func TestQuickSuiteIsTheTableWithinAMinute(t *testing.T) {
 // TestLimitsComeFirst, so that every later result can be judged as it is made.
 func TestLimitsComeFirst(t *testing.T) {
 	for _, s := range Suites() {
-		rank := []kernels.Kernel{kernels.FMA, kernels.Copy, kernels.Triad, kernels.GEMM, kernels.ReLU, kernels.Sigmoid}
-		last := 0
+		rank := map[kernels.Class]int{kernels.Register: 0, kernels.Bandwidth: 1, kernels.Latency: 1, kernels.Matrix: 2, kernels.Elementwise: 3, kernels.Rowwise: 3}
+		last, of := 0, kernels.FMA
 		for _, c := range s.Plan(server) {
-			at := slices.Index(rank, c.Kernel)
-			if at < last {
-				t.Fatalf("%s: %v comes after %v", s.Name, c.Kernel, rank[last])
+			d, err := kernels.Lookup(string(c.Kernel))
+			if err != nil {
+				t.Fatal(err)
 			}
-			last = at
+			if rank[d.Class] < last {
+				t.Fatalf("%s: %v comes after %v", s.Name, c.Kernel, of)
+			}
+			last, of = rank[d.Class], c.Kernel
 		}
-		if last != len(rank)-1 {
-			t.Errorf("%s ends with %v", s.Name, rank[last])
+		if last != 3 {
+			t.Errorf("%s ends with %v", s.Name, of)
 		}
 	}
 }
@@ -94,10 +97,13 @@ func TestOneThreadHasNoRowsForAll(t *testing.T) {
 		}
 		seen[key] = true
 	}
-	for mode, want := range map[ThreadMode]string{OneAndAll: "[1] [1 8]", OneThread: "[1] [1]", AllThreads: "[] [8]"} {
-		if got := fmt.Sprint(mode.counts(1), " ", mode.counts(8)); got != want {
+	for mode, want := range map[ThreadMode]string{OneAndAll: "[1] [1 8]", OneThread: "[1] [1]", AllThreads: "[] [8]", ThreadCurve: "[1] [1 2 4 8]"} {
+		if got := fmt.Sprint(mode.counts(1, 1), " ", mode.counts(8, 4)); got != want {
 			t.Errorf("mode %v: %s, want %s", mode, got, want)
 		}
+	}
+	if got := fmt.Sprint(ThreadCurve.counts(24, 12)); got != "[1 2 4 8 12 16 24]" {
+		t.Errorf("a curve over 12 cores of two threads is %s", got)
 	}
 }
 
@@ -120,7 +126,7 @@ func TestWorkingSetsFillHalfOfTheirLevel(t *testing.T) {
 			t.Errorf("%v: shares of %d threads are not whole cache lines", c.Spec, c.Threads)
 		}
 	}
-	if seen != 8*(2+4) {
+	if seen != 8*(2+4)+2 {
 		t.Errorf("%d working sets", seen)
 	}
 }
@@ -262,6 +268,55 @@ func TestLevelOf(t *testing.T) {
 	}
 	if got := LastLevelCache(server.Caches, 2); got != 32<<20 {
 		t.Errorf("last-level cache %d", got)
+	}
+}
+
+// avx512 is what a machine offers that has AVX-512 and VNNI, and neither BF16 nor half precision.
+func avx512() []Offer {
+	var offers []Offer
+	for _, d := range kernels.All() {
+		for _, p := range d.Precisions {
+			engines := []string{"go-avx512", "go-avx2", "go"}
+			switch {
+			case d.Class == kernels.Latency || p == kernels.FP16FP16 || d.Kernel == kernels.FMA && p == kernels.BF16FP32:
+				engines = []string{"go"}
+			case d.Class == kernels.Bandwidth:
+				engines = []string{"go-avx512", "go-avx2", "go", "go-avx512-nt", "go-avx2-nt"}
+			case p == kernels.INT8INT32:
+				engines = []string{"go-avx512-vnni", "go-avx2", "go"}
+			}
+			for _, e := range engines {
+				offers = append(offers, Offer{d.Kernel, p, e})
+			}
+		}
+	}
+	return offers
+}
+
+// TestPlansNameTheEnginesThatTheMachineHas, and leave out precisions that it has no instructions for.
+func TestPlansNameTheEnginesThatTheMachineHas(t *testing.T) {
+	in := server
+	in.Offers = avx512()
+	seen := map[string]bool{}
+	plan := suite(t, "full").Plan(in)
+	for _, c := range plan {
+		seen[fmt.Sprint(c.Kernel, " ", c.Precision, " ", c.Engine)] = true
+	}
+	for key, want := range map[string]bool{
+		"fma fp32/fp32 go-avx512": true, "fma fp32/fp32 go-avx2": true, "fma fp32/fp32 go": false, "fma fp32/fp32 ": false,
+		"fma int8/int32 go-avx512-vnni": true, "fma int8/int32 go-avx512": false,
+		"fma bf16/fp32 go": false, "fma bf16/fp32 ": false, "gemm fp16/fp16 ": false, "gemm bf16/fp32 ": true,
+		"triad fp64 ": true, "triad fp64 go-avx512-nt": true, "triad fp64 go-avx2-nt": true, "triad fp64 go-avx2": false, "chase fp64 ": true, "relu bf16 ": true,
+	} {
+		if seen[key] != want {
+			t.Errorf("%q is planned: %v, want %v", key, seen[key], want)
+		}
+	}
+	if s := PlanSeconds(plan); s > 25*60 {
+		t.Errorf("with every engine the full suite takes %v s", s)
+	}
+	if n := len(suite(t, "full").Plan(PlanInput{Caches: server.Caches, Threads: 2, MemoryBytes: 16 << 30, Offers: []Offer{{kernels.GEMM, kernels.FP32FP32, "go"}, {kernels.FMA, kernels.FP32FP32, "go"}}})); n == 0 {
+		t.Error("where there is plain Go alone nothing is planned")
 	}
 }
 

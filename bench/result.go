@@ -39,6 +39,10 @@ type Result struct {
 	BytesPerSHi    *float64 `json:"bytes_per_s_hi"`
 	BytesPerSBurst *float64 `json:"bytes_per_s_burst"`
 
+	// TrafficBytesPerS is, of a bandwidth kernel in memory on a CPU, what crosses the memory bus: an ordinary store
+	// fetches the line that it overwrites.
+	TrafficBytesPerS *float64 `json:"traffic_bytes_per_s,omitempty"`
+
 	OfLimit     *float64 `json:"of_limit"`     // of the register-only limit measured in this run
 	OfDatasheet *float64 `json:"of_datasheet"` // of the datasheet's peak
 

@@ -18,6 +18,7 @@ type kernelKey struct {
 
 type limitKey struct {
 	limit   kernels.Precision
+	engine  string
 	threads int
 }
 
@@ -37,6 +38,7 @@ type Pass struct {
 	FixedS  float64           // of it, what no work is done in: dispatch, a launch, a call
 	Bytes   float64           // that it must move
 	Limit   kernels.Precision // the precision of fma whose rate is its limit
+	Engine  string            // and the engine of that fma; "" where the best of all engines is the limit
 }
 
 const (
@@ -61,7 +63,7 @@ const (
 // latency, and what was held against neither roof is unknown.
 func (r *Roofs) Judge(res *Result, pass Pass) {
 	class := classOf(res.Kernel)
-	limitAt := limitKey{pass.Limit, res.Threads}
+	limitAt := limitKey{pass.Limit, pass.Engine, res.Threads}
 	levelAt := levelKey{res.Level, res.Threads}
 	switch class {
 	case kernels.Register:
@@ -80,7 +82,7 @@ func (r *Roofs) Judge(res *Result, pass Pass) {
 		bandwidth = pass.Bytes / pass.Seconds / roof
 	}
 	res.Bound = bound(class, pass, compute, bandwidth)
-	if class == kernels.Elementwise {
+	if class == kernels.Elementwise || class == kernels.Rowwise {
 		r.judgeBySmaller(res)
 	}
 }
@@ -103,11 +105,13 @@ func bound(class kernels.Class, pass Pass, compute, bandwidth float64) Bound {
 		return LatencyBound
 	case class == kernels.Bandwidth:
 		return BandwidthBound
+	case class == kernels.Latency:
+		return LatencyBound
 	case max(compute, bandwidth) >= roofShare && bandwidth >= compute:
 		return BandwidthBound
 	case max(compute, bandwidth) >= roofShare:
 		return ComputeBound
-	case class == kernels.Elementwise && compute > 0 && bandwidth > 0:
+	case (class == kernels.Elementwise || class == kernels.Rowwise) && compute > 0 && bandwidth > 0:
 		return ComputeBound
 	}
 	return UnknownBound

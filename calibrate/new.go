@@ -96,7 +96,7 @@ func newBuilder(d DeviceInfo) *builder {
 func figureFor(r bench.Result, class kernels.Class) (Figure, bool) {
 	value, lo, hi := r.FlopPerS, r.FlopPerSLo, r.FlopPerSHi
 	switch class {
-	case kernels.Elementwise:
+	case kernels.Elementwise, kernels.Rowwise, kernels.Latency:
 		value, lo, hi = r.ElementsPerS, r.ElementsPerSLo, r.ElementsPerSHi
 	case kernels.Bandwidth:
 		value, lo, hi = r.BytesPerS, r.BytesPerSLo, r.BytesPerSHi
@@ -153,8 +153,15 @@ func (b *builder) build() Device {
 			}
 			d.Limits = append(d.Limits, Limit{key.precision, key.threads, top.engine, top.figure})
 		case kernels.Matrix:
-			d.GEMM = append(d.GEMM, gemmCurve(key, shapes))
-		case kernels.Elementwise:
+			if c := gemmCurve(key, shapes); key.kernel == kernels.GEMM {
+				d.GEMM = append(d.GEMM, c)
+			} else {
+				c.Kernel = key.kernel
+				d.Products = append(d.Products, c)
+			}
+		case kernels.Latency:
+			d.Latency = append(d.Latency, curve(key, shapes))
+		case kernels.Elementwise, kernels.Rowwise:
 			d.Elementwise = append(d.Elementwise, curve(key, shapes))
 		case kernels.Bandwidth:
 			d.Bandwidth = append(d.Bandwidth, curve(key, shapes))
@@ -163,11 +170,14 @@ func (b *builder) build() Device {
 	slices.SortFunc(d.Limits, func(a, b Limit) int {
 		return cmp.Or(cmp.Compare(a.Precision, b.Precision), a.Threads-b.Threads)
 	})
-	slices.SortFunc(d.GEMM, func(a, b GEMMCurve) int {
-		return cmp.Or(cmp.Compare(a.Precision, b.Precision), a.Threads-b.Threads)
-	})
+	for _, curves := range [][]GEMMCurve{d.GEMM, d.Products} {
+		slices.SortFunc(curves, func(a, b GEMMCurve) int {
+			return cmp.Or(cmp.Compare(a.Kernel, b.Kernel), cmp.Compare(a.Precision, b.Precision), a.Threads-b.Threads)
+		})
+	}
 	slices.SortFunc(d.Elementwise, compareCurves)
 	slices.SortFunc(d.Bandwidth, compareCurves)
+	slices.SortFunc(d.Latency, compareCurves)
 	for _, code := range slices.Sorted(maps.Keys(b.doubts)) {
 		said := b.doubts[code]
 		d.Warnings = append(d.Warnings, bench.Warning{Code: code, Text: fmt.Sprintf("%d of %d results of the profile, first %s", len(said), b.results, said[0])})
@@ -191,17 +201,19 @@ func gemmCurve(key curveKey, shapes map[kernels.Shape]measured) GEMMCurve {
 	return c
 }
 
-// compareShapes orders by the count of operations, then by m, n and k.
+// compareShapes orders by the count of operations, then by m, n, k and the batch.
 func compareShapes(a, b kernels.Shape) int {
-	volume := func(s kernels.Shape) float64 { return float64(s.M) * float64(s.N) * float64(s.K) }
-	return cmp.Or(cmp.Compare(volume(a), volume(b)), a.M-b.M, a.N-b.N, a.K-b.K)
+	volume := func(s kernels.Shape) float64 {
+		return float64(max(s.Batch, 1)) * float64(s.M) * float64(s.N) * float64(s.K)
+	}
+	return cmp.Or(cmp.Compare(volume(a), volume(b)), a.M-b.M, a.N-b.N, a.K-b.K, a.Batch-b.Batch)
 }
 
 func curve(key curveKey, shapes map[kernels.Shape]measured) Curve {
 	c := Curve{Kernel: key.kernel, Precision: key.precision, Threads: key.threads}
 	for s, m := range shapes {
-		bytes := kernels.Spec{Kernel: key.kernel, Precision: key.precision, Shape: s}.Bytes()
-		c.Points = append(c.Points, Point{s.N, bytes, m.level, m.engine, m.figure})
+		spec := kernels.Spec{Kernel: key.kernel, Precision: key.precision, Shape: s}
+		c.Points = append(c.Points, Point{int(spec.Elements()), spec.Bytes(), m.level, m.engine, m.figure})
 	}
 	slices.SortFunc(c.Points, func(a, b Point) int { return a.N - b.N })
 	return c

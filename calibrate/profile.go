@@ -40,8 +40,10 @@ type Device struct {
 
 	Limits      []Limit     `json:"limits"`
 	GEMM        []GEMMCurve `json:"gemm"`
-	Elementwise []Curve     `json:"elementwise"` // activations: elements/s over elements
-	Bandwidth   []Curve     `json:"bandwidth"`   // copy and triad: bytes/s over elements
+	Products    []GEMMCurve `json:"products,omitempty"` // transposed, batched, and with weights packed ahead
+	Elementwise []Curve     `json:"elementwise"`        // activations and rowwise kernels: elements/s over elements
+	Bandwidth   []Curve     `json:"bandwidth"`          // copy, triad and the like: bytes/s over elements
+	Latency     []Curve     `json:"latency,omitempty"`  // pointer chase: loads/s over cache lines
 	Overheads   []Overhead  `json:"overheads"`
 
 	// Warnings are those of the results that the curves were made from, one for each code.
@@ -58,6 +60,7 @@ type Limit struct {
 
 // GEMMCurve is the measured GEMM rate over shapes at one precision and thread count.
 type GEMMCurve struct {
+	Kernel    kernels.Kernel    `json:"kernel,omitempty"` // "" is gemm
 	Precision kernels.Precision `json:"precision"`
 	Threads   int               `json:"threads,omitempty"` // of a CPU
 	Points    []GEMMPoint       `json:"points"`

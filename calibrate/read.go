@@ -2,11 +2,13 @@ package calibrate
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/realflops/realflops/kernels"
 )
@@ -67,17 +69,12 @@ func (d *Device) check() error {
 			return err
 		}
 	}
-	for _, c := range d.GEMM {
-		if err := d.named("gemm", c.Precision, c.Threads, c.check()); err != nil {
+	for _, c := range slices.Concat(d.GEMM, d.Products) {
+		if err := d.named(cmp.Or(string(c.Kernel), "gemm"), c.Precision, c.Threads, c.check()); err != nil {
 			return err
 		}
 	}
-	for _, c := range d.Elementwise {
-		if err := d.named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
-			return err
-		}
-	}
-	for _, c := range d.Bandwidth {
+	for _, c := range slices.Concat(d.Elementwise, d.Bandwidth, d.Latency) {
 		if err := d.named(string(c.Kernel), c.Precision, c.Threads, c.check()); err != nil {
 			return err
 		}
@@ -121,7 +118,7 @@ func (c GEMMCurve) check() error {
 		return errors.New("it has no points")
 	}
 	for i, p := range c.Points {
-		for _, d := range []int{p.Shape.M, p.Shape.N, p.Shape.K} {
+		for _, d := range []int{p.Shape.M, p.Shape.N, p.Shape.K, max(p.Shape.Batch, 1)} {
 			if d < 1 || d > maxDim {
 				return fmt.Errorf("shape %s: every dimension must be 1 to 2^40", p.Shape)
 			}

@@ -80,6 +80,15 @@ func (d Definition) dims() int {
 	return 1
 }
 
+// Example is a shape of d, as text.
+func (d Definition) Example() string {
+	if d.Class == Register {
+		return strconv.Itoa(FMAQuantum)
+	}
+	form := forms[d.dims()]
+	return form[strings.LastIndex(form, " ")+1:]
+}
+
 // ParseShape reads a shape for kernel d: "1024x1024x1024" for gemm, "1048576" for relu. The error
 // says what form is wanted.
 func ParseShape(d Definition, text string) (Shape, error) {

@@ -8,11 +8,13 @@ package influx
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,15 +124,15 @@ func (p *Points) Profile(profile calibrate.Profile) (lines []string, err error) 
 		for _, l := range d.Limits {
 			add(kernels.FMA, l.Precision, l.Engine, "", l.Threads, "flop_per_s", l.FlopPerS)
 		}
-		for _, c := range d.GEMM {
+		for _, c := range slices.Concat(d.GEMM, d.Products) {
 			for _, x := range c.Points {
-				add(kernels.GEMM, c.Precision, x.Engine, x.Shape.String(), c.Threads, "flop_per_s", x.FlopPerS)
+				add(cmp.Or(c.Kernel, kernels.GEMM), c.Precision, x.Engine, x.Shape.String(), c.Threads, "flop_per_s", x.FlopPerS)
 			}
 		}
 		for _, curves := range []struct {
 			unit string
 			list []calibrate.Curve
-		}{{"elements_per_s", d.Elementwise}, {"bytes_per_s", d.Bandwidth}} {
+		}{{"elements_per_s", d.Elementwise}, {"bytes_per_s", d.Bandwidth}, {"elements_per_s", d.Latency}} {
 			for _, c := range curves.list {
 				for _, x := range c.Points {
 					add(c.Kernel, c.Precision, x.Engine, strconv.Itoa(x.N), c.Threads, curves.unit, x.Rate)

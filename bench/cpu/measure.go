@@ -21,6 +21,7 @@ type measurement struct {
 	*Runner
 	ctx    context.Context
 	c      bench.Case
+	impl   cpu.Impl
 	work   *workload
 	pool   *cpu.Pool
 	stop   *bench.Stopper

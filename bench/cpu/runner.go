@@ -25,6 +25,7 @@ type Machine struct {
 	ID, Model   string  // of the device
 	Caches      []Cache // empty if unknown
 	Threads     int     // that this process may run at once
+	Cores       int     // that it may use; 0 if unknown
 	MemoryBytes int64   // that this process may use; 0 if unknown
 }
 
@@ -33,7 +34,10 @@ const pureGoFlopPerS = 1e9
 
 // PlanInput is what a suite's plan needs to know of m.
 func (m Machine) PlanInput() bench.PlanInput {
-	in := bench.PlanInput{Caches: m.Caches, Threads: m.Threads, MemoryBytes: m.MemoryBytes}
+	in := bench.PlanInput{Caches: m.Caches, Threads: m.Threads, Cores: m.Cores, MemoryBytes: m.MemoryBytes}
+	for _, i := range cpu.Available() {
+		in.Offers = append(in.Offers, bench.Offer{Kernel: i.Kernel, Precision: i.Precision, Engine: i.Engine})
+	}
 	if i, err := cpu.Pick(kernels.GEMM, kernels.FP32FP32, ""); err != nil || i.Engine == cpu.Go {
 		in.FlopPerS = pureGoFlopPerS
 	}
@@ -136,7 +140,7 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 	}
 	defer w.free()
 	m := measurement{
-		Runner: r, ctx: ctx, c: c, work: w, pool: pool, stop: bench.NewStopper(c.MinS, c.MaxS),
+		Runner: r, ctx: ctx, c: c, impl: impl, work: w, pool: pool, stop: bench.NewStopper(c.MinS, c.MaxS),
 		random: rand.New(rand.NewPCG(c.Seed, 1)),
 	}
 	if err := m.measure(); err != nil {

@@ -84,9 +84,26 @@ func kernelList() string {
 		for _, p := range d.Precisions {
 			precisions = append(precisions, string(p))
 		}
-		fmt.Fprintf(&text, "  %-8s %-30s %s\n", d.Kernel, d.Computes, strings.Join(precisions, ", "))
+		fmt.Fprintf(&text, "  %-18s %-48s %s\n", d.Kernel, d.Computes, strings.Join(precisions, ", "))
 	}
 	return text.String()
+}
+
+// defaultShape is one that tells something on most machines.
+func defaultShape(d kernels.Definition) kernels.Shape {
+	switch {
+	case d.Kernel == kernels.Linear: // a token against a weight matrix of a 7B model
+		return kernels.Shape{M: 1, N: 4096, K: 4096}
+	case d.Kernel == kernels.Batched: // the scores of 32 heads over 512 tokens
+		return kernels.Shape{Batch: 32, M: 512, N: 512, K: 128}
+	case d.Class == kernels.Matrix:
+		return kernels.Shape{M: 1024, N: 1024, K: 1024}
+	case d.Class == kernels.Register:
+		return kernels.Shape{N: kernels.FMAQuantum << 6}
+	case d.Class == kernels.Rowwise:
+		return kernels.Shape{M: 1024, N: 1024}
+	}
+	return kernels.Shape{N: 1 << 20}
 }
 
 // benchCase is what the flags ask for, apart from the device.
@@ -102,13 +119,7 @@ func (f benchFlags) benchCase(kernel string) (bench.Case, error) {
 			return none, usage("%w", err)
 		}
 	}
-	shape := kernels.Shape{N: 1 << 20}
-	switch d.Class {
-	case kernels.Matrix:
-		shape = kernels.Shape{M: 1024, N: 1024, K: 1024}
-	case kernels.Register:
-		shape = kernels.Shape{N: kernels.FMAQuantum << 6}
-	}
+	shape := defaultShape(d)
 	if f.shape != "" {
 		if shape, err = kernels.ParseShape(d, f.shape); err != nil {
 			return none, usage("--%w", err)

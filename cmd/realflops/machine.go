@@ -9,7 +9,7 @@ import (
 func machine(h *detect.Host) cpu.Machine {
 	m := cpu.Machine{ID: "cpu", Threads: h.Limits.Threads(), MemoryBytes: usableMemory(h)}
 	if d := h.CPUDevice(); d != nil {
-		m.ID, m.Model = d.ID, d.Model
+		m.ID, m.Model, m.Cores = d.ID, d.Model, min(d.CPU.Cores, m.Threads)
 		for _, c := range d.CPU.Caches {
 			if c.Type != "instruction" {
 				m.Caches = append(m.Caches, cpu.Cache{Level: c.Level, Bytes: c.Bytes, SharedBy: c.SharedBy})

@@ -39,16 +39,21 @@ func (a *app) printReport(doc agent.Document) error {
 	return err
 }
 
-// size names the size of a result for a reader: gemm's shape, the memory level of the
+// size names the size of a result for a reader: a product's shape, the memory level of the
 // others.
 func size(r bench.Result) string {
-	if r.Kernel == kernels.GEMM || r.Level == "" {
+	if isProduct(r.Kernel) || r.Level == "" {
 		return r.Shape.String()
 	}
 	if level, ok := strings.CutPrefix(r.Level, "l"); ok {
 		return "L" + level
 	}
 	return r.Level
+}
+
+func isProduct(k kernels.Kernel) bool {
+	d, _ := kernels.Lookup(string(k)) // an unknown kernel is none
+	return d.Class == kernels.Matrix
 }
 
 // resultTable puts the thread counts of a measurement side by side.
@@ -58,6 +63,7 @@ func resultTable(results []bench.Result) *table {
 		kernel    kernels.Kernel
 		precision kernels.Precision
 		size      string
+		engine    string
 	}
 	var order []key
 	cells := map[key]map[int]bench.Result{}
@@ -65,7 +71,7 @@ func resultTable(results []bench.Result) *table {
 		if !slices.Contains(threads, r.Threads) {
 			threads = append(threads, r.Threads)
 		}
-		k := key{r.Kernel, r.Precision, size(r)}
+		k := key{r.Kernel, r.Precision, size(r), r.Engine}
 		if cells[k] == nil {
 			cells[k] = map[int]bench.Result{}
 			order = append(order, k)
@@ -81,17 +87,17 @@ func resultTable(results []bench.Result) *table {
 	t := newTable(append(header, "bound", "engine")...)
 	for _, k := range order {
 		row := []string{string(k.kernel), string(k.precision), k.size}
-		var bounds, engines []string
+		var bounds []string
 		for _, n := range threads {
 			r, ok := cells[k][n]
 			if !ok {
 				row = append(row, "", "", "")
 				continue
 			}
-			bounds, engines = addOnce(bounds, string(r.Bound)), addOnce(engines, r.Engine)
+			bounds = addOnce(bounds, string(r.Bound))
 			row = append(row, resultCells(r)...)
 		}
-		t.add(append(row, strings.Join(bounds, ", "), strings.Join(engines, ", "))...)
+		t.add(append(row, strings.Join(bounds, ", "), k.engine)...)
 	}
 	return t
 }
@@ -111,7 +117,7 @@ func resultCells(r bench.Result) []string {
 		return []string{"failed", "", ""}
 	}
 	share := ""
-	if r.Kernel == kernels.GEMM && r.OfLimit != nil {
+	if isProduct(r.Kernel) && r.OfLimit != nil {
 		share = percent(r.OfLimit)
 	}
 	mark := ""
@@ -223,27 +229,40 @@ func profileLines(w io.Writer, d *calibrate.Device, paint palette) {
 			if i > 0 {
 				name = ""
 			}
-			fmt.Fprintf(w, "  %-9s %-16s %s\n", name, what, strings.Join(p.figures[what], ", "))
+			fmt.Fprintf(w, "  %-9s %-22s %s\n", name, what, strings.Join(p.figures[what], ", "))
 		}
 	}
-	var limits, gemms, memory, overheads perThreads
+	var limits, gemms, products, memory, latency, overheads perThreads
 	for _, l := range d.Limits {
 		limits.add(string(l.Precision), l.Threads, si(l.FlopPerS.Value, "FLOP/s"))
 	}
-	for _, c := range d.GEMM {
+	upTo := func(c calibrate.GEMMCurve) string {
 		best := slices.MaxFunc(c.Points, func(x, y calibrate.GEMMPoint) int { return cmp.Compare(x.FlopPerS.Value, y.FlopPerS.Value) })
-		gemms.add(string(c.Precision)+" up to", c.Threads, si(best.FlopPerS.Value, "FLOP/s"))
+		return si(best.FlopPerS.Value, "FLOP/s")
+	}
+	for _, c := range d.GEMM {
+		gemms.add(string(c.Precision)+" up to", c.Threads, upTo(c))
+	}
+	for _, c := range d.Products {
+		products.add(fmt.Sprintf("%s %s up to", c.Kernel, c.Precision), c.Threads, upTo(c))
 	}
 	for _, c := range d.Bandwidth {
 		last := c.Points[len(c.Points)-1]
 		memory.add(string(c.Kernel), c.Threads, si(last.Rate.Value, "B/s"))
+	}
+	for _, c := range d.Latency {
+		for _, p := range c.Points {
+			latency.add(p.Level, c.Threads, seconds(1/p.Rate.Value))
+		}
 	}
 	for _, o := range d.Overheads {
 		overheads.add(o.Name, o.Threads, seconds(o.Seconds.Value))
 	}
 	list("limit", limits)
 	list("gemm", gemms)
+	list("products", products)
 	list("memory", memory)
+	list("latency", latency)
 	list("overhead", overheads)
 }
 

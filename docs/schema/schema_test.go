@@ -218,9 +218,11 @@ func TestEveryKernelIsInTheSchema(t *testing.T) {
 		for _, precision := range d.Precisions {
 			doc := change(t, encode(t, document()), "results/1/kernel", d.Kernel)
 			doc = change(t, doc, "results/1/precision", precision)
-			if d.Class == kernels.Matrix {
-				doc = change(t, doc, "results/1/shape", "8x8x8")
+			shape, err := kernels.ParseShape(d, d.Example())
+			if err != nil {
+				t.Fatal(err)
 			}
+			doc = change(t, doc, "results/1/shape", shape.String())
 			if err := schema.Validate("realflops-1", doc); err != nil {
 				t.Errorf("%s %s: %v", d.Kernel, precision, err)
 			}

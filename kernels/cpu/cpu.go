@@ -100,6 +100,13 @@ func (i Impl) Missing() []string {
 	return missing
 }
 
+// Available lists the implementations that this CPU can run, the best engine first.
+func Available() []Impl {
+	list := slices.DeleteFunc(All(), func(i Impl) bool { return len(i.Missing()) > 0 })
+	slices.SortStableFunc(list, func(a, b Impl) int { return slices.Index(engines, b.Engine) - slices.Index(engines, a.Engine) })
+	return list
+}
+
 // Pick returns the implementation of kernel k at precision p by the named engine, or,
 // for engine "", the best one that this CPU can run.
 func Pick(k kernels.Kernel, p kernels.Precision, engine string) (Impl, error) {
