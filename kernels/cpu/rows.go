@@ -1,0 +1,192 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/realflops/realflops/kernels"
+)
+
+// NormEpsilon is the ε under the root of rmsnorm and layernorm.
+const NormEpsilon = 1e-5
+
+// Stored is an element of an elementwise or rowwise kernel as it lies in memory. Arithmetic is in fp32
+// at least.
+type Stored interface {
+	float32 | kernels.Float16 | kernels.BFloat16
+}
+
+// Rows are the operands of a rowwise kernel: matrices of rows of Columns elements, one row after
+// the other, all as many rows as X (or DY) has. What a kernel does not name may be nil. No operand that is
+// written overlaps another, but that Y may be X, and DX may be DY.
+type Rows[T Stored] struct {
+	Columns int
+
+	X, Y       []T       // in, and out of a forward kernel; the latter goes into softmax-backward
+	DY, DX     []T       // gradients, in and out of a backward kernel
+	Gain, Bias []T       // of a norm, Columns each
+	DGain      []float32 // sums over the rows are added to what these hold; Columns each
+	DBias      []float32
+}
+
+// RowsFunc computes whole rows, each by itself:
+//
+//	softmax             Y = exp(X - max X) / Σ exp(X - max X)
+//	rmsnorm             Y = Gain·X / √(mean X² + ε)
+//	layernorm           Y = Gain·(X - mean X) / √(var X + ε) + Bias
+//	softmax-backward    DX = Y·(DY - Σ DY·Y)
+//	rmsnorm-backward    DX = r·(Gain·DY - X·r²·mean(Gain·DY·X)), DGain += DY·X·r, with r = 1/√(mean X² + ε)
+//	layernorm-backward  DX = r·(Gain·DY - mean(Gain·DY) - x̂·mean(Gain·DY·x̂)), DGain += DY·x̂, DBias += DY,
+//	                    with x̂ = (X - mean X)·r and r = 1/√(var X + ε)
+//
+// The variance is that of the population (divided by Columns). A row of softmax that holds a NaN or +Inf, or
+// -Inf alone, is NaN throughout, as IEEE 754 makes it and frameworks have it.
+type RowsFunc[T Stored] func(r *Rows[T])
+
+func init() {
+	registerRows[float32](kernels.FP32)
+	registerRows[kernels.Float16](kernels.FP16)
+	registerRows[kernels.BFloat16](kernels.BF16)
+}
+
+// registerRows registers the twins, which compute in float64 and round once.
+func registerRows[T Stored](p kernels.Precision) {
+	for kernel, f := range map[kernels.Kernel]RowsFunc[T]{
+		kernels.Softmax: softmaxGo[T], kernels.RMSNorm: rmsNormGo[T], kernels.LayerNorm: layerNormGo[T],
+		kernels.SoftmaxBackward: softmaxBackwardGo[T], kernels.RMSNormBackward: rmsNormBackwardGo[T], kernels.LayerNormBackward: layerNormBackwardGo[T],
+	} {
+		register(Impl{Kernel: kernel, Precision: p, Engine: Go, Func: f})
+	}
+}
+
+// load is the value of a stored element.
+func load[T Stored](x T) float64 {
+	switch x := any(x).(type) {
+	case float32:
+		return float64(x)
+	case kernels.Float16:
+		return float64(x.Float32())
+	case kernels.BFloat16:
+		return float64(x.Float32())
+	}
+	panic("an element that is not stored")
+}
+
+// store rounds v to T by way of float32, as every engine does.
+func store[T Stored](dst *T, v float64) {
+	switch dst := any(dst).(type) {
+	case *float32:
+		*dst = float32(v)
+	case *kernels.Float16:
+		*dst = kernels.ToFloat16(float32(v))
+	case *kernels.BFloat16:
+		*dst = kernels.ToBFloat16(float32(v))
+	}
+}
+
+// rowsOf calls f for the offset of each row of x.
+func rowsOf[T Stored](columns int, x []T, f func(at int)) {
+	for at := 0; columns > 0 && at+columns <= len(x); at += columns {
+		f(at)
+	}
+}
+
+func softmaxGo[T Stored](r *Rows[T]) {
+	rowsOf(r.Columns, r.X, func(at int) {
+		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
+		top := math.Inf(-1)
+		for _, v := range x {
+			top = math.Max(top, load(v)) // NaN where any is
+		}
+		sum := 0.0
+		for _, v := range x {
+			sum += math.Exp(load(v) - top)
+		}
+		for i, v := range x {
+			store(&y[i], math.Exp(load(v)-top)/sum)
+		}
+	})
+}
+
+// scaleOf is 1/√(mean (x-mean)² + ε).
+func scaleOf[T Stored](x []T, mean float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		d := load(v) - mean
+		sum += d * d
+	}
+	return 1 / math.Sqrt(sum/float64(len(x))+NormEpsilon)
+}
+
+func meanOf[T Stored](x []T) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += load(v)
+	}
+	return sum / float64(len(x))
+}
+
+func rmsNormGo[T Stored](r *Rows[T]) {
+	rowsOf(r.Columns, r.X, func(at int) {
+		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
+		scale := scaleOf(x, 0)
+		for i, v := range x {
+			store(&y[i], load(r.Gain[i])*load(v)*scale)
+		}
+	})
+}
+
+func layerNormGo[T Stored](r *Rows[T]) {
+	rowsOf(r.Columns, r.X, func(at int) {
+		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
+		mean := meanOf(x)
+		scale := scaleOf(x, mean)
+		for i, v := range x {
+			store(&y[i], load(r.Gain[i])*(load(v)-mean)*scale+load(r.Bias[i]))
+		}
+	})
+}
+
+func softmaxBackwardGo[T Stored](r *Rows[T]) {
+	rowsOf(r.Columns, r.DY, func(at int) {
+		y, dy, dx := r.Y[at:][:r.Columns], r.DY[at:][:r.Columns], r.DX[at:][:r.Columns]
+		dot := 0.0
+		for i := range y {
+			dot += load(y[i]) * load(dy[i])
+		}
+		for i := range y {
+			store(&dx[i], load(y[i])*(load(dy[i])-dot))
+		}
+	})
+}
+
+func rmsNormBackwardGo[T Stored](r *Rows[T]) {
+	normBackward(r, func([]T) float64 { return 0 }, func(float64) float64 { return 0 })
+}
+
+func layerNormBackwardGo[T Stored](r *Rows[T]) {
+	normBackward(r, meanOf[T], func(sum float64) float64 { return sum / float64(r.Columns) })
+}
+
+// normBackward is both backward norms: mean is what the norm subtracts from its input, and
+// centre what that makes the gradient subtract, from the sum of Gain·DY.
+func normBackward[T Stored](r *Rows[T], mean func(x []T) float64, centre func(sum float64) float64) {
+	rowsOf(r.Columns, r.DY, func(at int) {
+		x, dy, dx := r.X[at:][:r.Columns], r.DY[at:][:r.Columns], r.DX[at:][:r.Columns]
+		m := mean(x)
+		scale := scaleOf(x, m)
+		sum, dot := 0.0, 0.0
+		for i := range x {
+			g := load(r.Gain[i]) * load(dy[i])
+			sum += g
+			dot += g * (load(x[i]) - m) * scale
+		}
+		for i := range x {
+			d, normed := load(dy[i]), (load(x[i])-m)*scale
+			r.DGain[i] += float32(d * normed)
+			if r.DBias != nil {
+				r.DBias[i] += float32(d)
+			}
+			store(&dx[i], scale*(load(r.Gain[i])*d-centre(sum)-normed*dot/float64(r.Columns)))
+		}
+	})
+}
