@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/realflops/realflops/kernels"
@@ -26,7 +27,7 @@ func ParseData(name string) (Data, error) {
 
 // Element is a type that operands are stored as.
 type Element interface {
-	float32 | float64 | kernels.Float16
+	float32 | float64 | kernels.Float16 | kernels.BFloat16 | int8
 }
 
 // Fill fills dst with d, deterministically from seed (PCG, math/rand/v2): element i is
@@ -57,8 +58,12 @@ func Pattern[T Element](d Data, seed uint64, n int) []T {
 		panic(fmt.Sprintf("bench: no such data %q", d))
 	}
 	p := make([]T, n)
+	scale := 1.0
+	if _, ok := any(p).([]int8); ok {
+		scale = int8Scales[d]
+	}
 	for i := range p {
-		p[i] = element[T](draw())
+		p[i] = element[T](scale * draw())
 	}
 	return p
 }
@@ -72,6 +77,13 @@ func element[T Element](v float64) T {
 		*p = v
 	case *kernels.Float16:
 		*p = kernels.ToFloat16(float32(v))
+	case *kernels.BFloat16:
+		*p = kernels.ToBFloat16(float32(v))
+	case *int8:
+		*p = int8(math.RoundToEven(max(-127, min(127, v))))
 	}
 	return t
 }
+
+// int8Scales quantise data symmetrically: randn is cut off at 4 standard deviations.
+var int8Scales = map[Data]float64{Randn: 127.0 / 4, Uniform: 127, Constant: 1}

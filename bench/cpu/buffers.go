@@ -32,7 +32,7 @@ func input[T bench.Element](w *workload, pool *cpu.Pool, c bench.Case, n int, se
 }
 
 // output allocates n elements and sets the workload's poison and checksum to work on them.
-func output[T bench.Element](w *workload, pool *cpu.Pool, n int) ([]T, error) {
+func output[T any](w *workload, pool *cpu.Pool, n int) ([]T, error) {
 	line := lineElements[T]()
 	data, free, err := cpu.Alloc[T]((n + line - 1) / line * line)
 	if err != nil {
@@ -65,7 +65,7 @@ const (
 )
 
 // lineElements is how many elements fill a cache line.
-func lineElements[T bench.Element]() int { return lineBytes / int(unsafe.Sizeof(*new(T))) }
+func lineElements[T any]() int { return lineBytes / int(unsafe.Sizeof(*new(T))) }
 
 // poison sets all bits, which is a NaN at every precision.
 func poison(pool *cpu.Pool, words []uint64) {

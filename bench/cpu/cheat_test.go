@@ -132,8 +132,8 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 func TestAMissingBlockOfKIsFound(t *testing.T) {
 	clock := &fakeClock{}
 	const m, nn, k = 4, 8, 4096
-	short := planFunc[float32](func(_ *cpu.Pool, m, n, _ int) (product[float32], error) {
-		return shortGEMM{m, n, k, func() { clock.work(time.Millisecond) }}, nil
+	short := planFunc[float32, float32](func(_ *cpu.Pool, s cpu.Product) (product[float32, float32], error) {
+		return shortGEMM{s.M, s.N, k, func() { clock.work(time.Millisecond) }}, nil
 	})
 	res := run(t, newFake(t, clock, short), caseOf(kernels.GEMM, kernels.FP32FP32, kernels.Shape{M: m, N: nn, K: k}, 1))
 	if res.Status != bench.Failed || !strings.Contains(res.Error, "c[") {

@@ -91,9 +91,9 @@ func TestAnInterruptedProductTimesNoDispatch(t *testing.T) {
 		}
 		clock.work(4 * time.Millisecond)
 	})
-	r := newFake(t, clock, planFunc[float32](func(p *cpu.Pool, m, n, k int) (product[float32], error) {
+	r := newFake(t, clock, planFunc[float32, float32](func(p *cpu.Pool, s cpu.Product) (product[float32, float32], error) {
 		pool = p
-		return plan(p, m, n, k)
+		return plan(p, s)
 	}))
 	res, err := r.Run(ctx, caseOf(kernels.GEMM, kernels.FP32FP32, kernels.Shape{M: 4, N: 4, K: 4}, 2))
 	if _, timed := r.dispatchS[2]; !errors.Is(err, context.Canceled) || res.FlopPerS == nil || timed || r.pools[2] != pool {

@@ -90,6 +90,8 @@ func (g goGEMM) Run(c, a, b []float32) {
 
 func (g goGEMM) Close() {}
 
-func planGEMM(after func(c []float32)) planFunc[float32] {
-	return func(_ *cpu.Pool, m, n, k int) (product[float32], error) { return goGEMM{m, n, k, after}, nil }
+func planGEMM(after func(c []float32)) planFunc[float32, float32] {
+	return func(_ *cpu.Pool, s cpu.Product) (product[float32, float32], error) {
+		return goGEMM{s.M, s.N, s.K, after}, nil
+	}
 }

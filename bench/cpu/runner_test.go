@@ -101,6 +101,9 @@ func TestEveryImplementationOfThisMachineRuns(t *testing.T) {
 			shape = n(kernels.FMAQuantum)
 		case kernels.Matrix:
 			shape = kernels.Shape{M: 33, N: 65, K: 70}
+			if i.Kernel == kernels.Batched {
+				shape.Batch = 3
+			}
 		}
 		var sums [2]string
 		for threads := 1; threads <= 2; threads++ {

@@ -44,11 +44,19 @@ func (w *workload) bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) error {
 		return bindElementwise(w, c, pool, 1, func(dst []float64, src [][]float64) { f(dst, src[0]) })
 	case cpu.TriadFunc:
 		return bindElementwise(w, c, pool, 2, func(dst []float64, src [][]float64) { f(dst, src[0], src[1], triadScalar) })
-	case *cpu.GEMM[float32]:
+	case *cpu.GEMM[float64, float64]:
 		return bindGEMM(w, c, pool, planOf(f))
-	case *cpu.GEMM[kernels.Float16]:
+	case *cpu.GEMM[float32, float32]:
 		return bindGEMM(w, c, pool, planOf(f))
-	case planFunc[float32]:
+	case *cpu.GEMM[kernels.Float16, float32]:
+		return bindGEMM(w, c, pool, planOf(f))
+	case *cpu.GEMM[kernels.BFloat16, float32]:
+		return bindGEMM(w, c, pool, planOf(f))
+	case *cpu.GEMM[kernels.Float16, kernels.Float16]:
+		return bindGEMM(w, c, pool, planOf(f))
+	case *cpu.GEMM[int8, int32]:
+		return bindGEMM(w, c, pool, planOf(f))
+	case planFunc[float32, float32]:
 		return bindGEMM(w, c, pool, f)
 	}
 	return fmt.Errorf("engine %s: %s has an implementation of the unknown type %T", impl.Engine, impl.Kernel, impl.Func)
@@ -186,7 +194,7 @@ var tolerances = map[kernels.Precision]float64{kernels.FP32: 0x1p-20, kernels.FP
 const tiny = 0x1p-24
 
 // value is the number that an element stands for.
-func value[T bench.Element](x T) float64 {
+func value[T any](x T) float64 {
 	switch x := any(x).(type) {
 	case float32:
 		return float64(x)
@@ -194,6 +202,12 @@ func value[T bench.Element](x T) float64 {
 		return x
 	case kernels.Float16:
 		return float64(x.Float32())
+	case kernels.BFloat16:
+		return float64(x.Float32())
+	case int8:
+		return float64(x)
+	case int32:
+		return float64(x)
 	}
 	return math.NaN()
 }

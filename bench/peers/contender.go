@@ -17,10 +17,10 @@ type contender interface {
 
 // ours is this module's GEMM, on a pool that is kept.
 type ours struct {
-	gemm    *cpu.GEMM[float32]
+	gemm    *cpu.GEMM[float32, float32]
 	pool    *cpu.Pool
 	n       int
-	plan    *cpu.Plan[float32]
+	plan    *cpu.Plan[float32, float32]
 	a, b, c []float32
 	free    []func()
 }
@@ -31,7 +31,7 @@ func newOurs(engine string, threads int) (*ours, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	return &ours{gemm: impl.Func.(*cpu.GEMM[float32]), pool: cpu.NewPool(threads)}, impl.Engine, nil
+	return &ours{gemm: impl.Func.(*cpu.GEMM[float32, float32]), pool: cpu.NewPool(threads)}, impl.Engine, nil
 }
 
 func (o *ours) burst(n, count int) (float64, []float64, error) {
@@ -69,7 +69,7 @@ func (o *ours) prepare(n int) error {
 		fill(data, uint32(seed))
 		*x = data
 	}
-	plan, err := o.gemm.Plan(o.pool, n, n, n)
+	plan, err := o.gemm.Plan(o.pool, cpu.Product{M: n, N: n, K: n})
 	if err != nil {
 		return err
 	}

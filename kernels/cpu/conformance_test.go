@@ -26,16 +26,27 @@ func TestConformance(t *testing.T) {
 				kerneltest.Copy(t, f)
 			case FMAFunc:
 				kerneltest.FMA(t, f)
-			case *GEMM[float32]:
-				conform(t, f)
-			case *GEMM[kernels.Float16]:
-				conform(t, f)
+			case *GEMM[float64, float64]:
+				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
+			case *GEMM[float32, float32]:
+				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
+			case *GEMM[kernels.Float16, float32]:
+				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
+			case *GEMM[kernels.BFloat16, float32]:
+				conform(t, impl.Kernel, f, arithmetics[impl.Engine])
+			case *GEMM[kernels.Float16, kernels.Float16]:
+				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
+			case *GEMM[int8, int32]:
+				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
 			default:
 				t.Fatalf("no suite for a %T", f)
 			}
 		})
 	}
 }
+
+// arithmetics are the engines whose instructions do not sum as the types say.
+var arithmetics = map[string]kerneltest.Arithmetic{}
 
 // needs skips, by name, what this CPU lacks the instructions for.
 func needs(t testing.TB, impl Impl) {

@@ -28,20 +28,28 @@ func BenchmarkGEMM(b *testing.B) {
 			for _, threads := range []int{1, 2} {
 				name := fmt.Sprintf("%s/%s/%s/t%d", i.Precision, i.Engine, s, threads)
 				switch g := i.Func.(type) {
-				case *GEMM[float32]:
+				case *GEMM[float64, float64]:
+					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, func(x float32) float64 { return float64(x) }, s, threads) })
+				case *GEMM[float32, float32]:
 					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, func(x float32) float32 { return x }, s, threads) })
-				case *GEMM[kernels.Float16]:
+				case *GEMM[kernels.Float16, float32]:
 					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, kernels.ToFloat16, s, threads) })
+				case *GEMM[kernels.BFloat16, float32]:
+					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, kernels.ToBFloat16, s, threads) })
+				case *GEMM[kernels.Float16, kernels.Float16]:
+					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, kernels.ToFloat16, s, threads) })
+				case *GEMM[int8, int32]:
+					b.Run(name, func(b *testing.B) { benchmarkGEMM(b, g, func(x float32) int8 { return int8(x * 30) }, s, threads) })
 				}
 			}
 		}
 	}
 }
 
-func benchmarkGEMM[T float32 | kernels.Float16](b *testing.B, g *GEMM[T], convert func(float32) T, s kernels.Shape, threads int) {
+func benchmarkGEMM[T Stored, C Summed](b *testing.B, g *GEMM[T, C], convert func(float32) T, s kernels.Shape, threads int) {
 	p := NewPool(threads)
 	defer p.Close()
-	plan, err := g.Plan(p, s.M, s.N, s.K)
+	plan, err := g.Plan(p, Product{M: s.M, N: s.N, K: s.K})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -59,7 +67,7 @@ func benchmarkGEMM[T float32 | kernels.Float16](b *testing.B, g *GEMM[T], conver
 		return x
 	}
 	a, bb := matrix(s.M*s.K), matrix(s.K*s.N)
-	c, free, err := Alloc[float32](s.M * s.N)
+	c, free, err := Alloc[C](s.M * s.N)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,197 +1,150 @@
 package cpu
 
-import "github.com/realflops/realflops/kernels"
+import "unsafe"
 
-// Plan is a product of one shape on one pool, with its buffers. It is used by one goroutine
-// at a time.
-type Plan[T float32 | kernels.Float16] struct {
-	g       *GEMM[T]
-	pool    *Pool
-	m, n, k int
+// plan is a [Plan] without the types of its elements, which it knows by their sizes: one code for all.
+type plan struct {
+	f      *tiles
+	limits blocking
+	pool   *Pool
+	Product
 
-	// mc, kc and nc are the blocks of this shape. direct says that B is read as it is stored;
-	// byRows that threads share the rows of C rather than its columns.
-	mc, kc, nc     int
-	direct, byRows bool
+	mc, kc, nc int  // the blocks of this shape
+	how        form // which of the ways below
+	workers    []gemmThread
+	free       []func()
 
-	a    [2][]float32 // packed blocks of A, used in turn: one is packed while slower threads read the other
-	b    [][]float32  // a packed block of B of each thread
-	edge [][]float32  // a tile of each thread, for columns that do not fill a vector
-	free []func()
+	ahead unsafe.Pointer // all of B in panels, see Packed; nil if it is packed as it is needed
+	// panel, if not nil, packs depth rows from p on and columns from j on of B in place of the family's packer: for B that is
+	// stored in another form.
+	panel func(dst unsafe.Pointer, p, j, depth, columns int)
 }
+
+// form is how the threads share a product.
+type form int
+
+const (
+	byColumns  form = iota // A is packed by all together, B by each for its own columns
+	byRows                 // each computes rows of C alone, and packs all of B for it
+	byProducts             // each computes products of the batch alone
+	streamed               // B is used as it is stored, and read once
+)
+
+// gemmThread is one thread's part of a plan.
+type gemmThread struct {
+	rank, size int               // which it is of those that pack A together
+	a          [2]unsafe.Pointer // blocks of A, used in turn: one is packed while slower threads read the other
+	turn       int
+	b          unsafe.Pointer
+	args       tileArgs
+}
+
+// prepare chooses the form and the blocks, and makes the buffers.
+func (pl *plan) prepare() error {
+	if err := pl.check(); err != nil {
+		return err
+	}
+	f, threads := pl.f, pl.pool.Threads()
+	pl.Batch = max(pl.Batch, 1)
+	if pl.Ahead {
+		pl.Batch = 1
+	}
+	pl.kc = pl.limits.depth(f, pl.K)
+	pl.how = pl.form(threads)
+	rows, columns := pl.M, pl.N
+	switch pl.how {
+	case byColumns:
+		columns = roundUp((pl.N+threads-1)/threads, f.Lanes)
+	case byRows:
+		rows = roundUp((pl.M+threads-1)/threads, f.MR)
+	}
+	pl.mc = evenBlock(rows, pl.limits.MC, f.MR)
+	pl.nc = evenBlock(columns, pl.limits.NC, f.NR)
+	return pl.allocate(threads)
+}
+
+// form chooses between the ways to share the work.
+func (pl *plan) form(threads int) form {
+	f := pl.f
+	switch {
+	case f.Direct != nil && pl.M <= f.MR && !pl.TransB && !pl.Ahead && pl.panel == nil:
+		return streamed
+	case pl.Batch >= threads && pl.M*pl.N*pl.K/threads <= smallProduct:
+		return byProducts
+	case pl.N < threads*f.NR || pl.sharedInL2(threads):
+		return byRows
+	}
+	return byColumns
+}
+
+// smallProduct is the size m·n·k below which a product of a batch is not shared by threads: a thread
+// takes about a millisecond for it.
+const smallProduct = 256 * 256 * 256
 
 // sharedInL2 reports whether a packed A, written by all threads and read by all, would stay in their
 // L2 caches: then taking its lines back from the others at each Run costs more than it does for each
 // thread to pack all of B and only its own rows of A, if those are many (n = 512 on two Zen 4
 // cores: 165 GFLOP/s against 215). 2·NC·KC elements are about the size of L2.
-func (pl *Plan[T]) sharedInL2() bool {
-	g, threads := pl.g, pl.pool.Threads()
-	return threads > 1 && pl.m*pl.kc <= 2*g.NC*g.KC && pl.m >= 16*g.MR*threads
+func (pl *plan) sharedInL2(threads int) bool {
+	return threads > 1 && pl.M*pl.kc <= 2*pl.limits.NC*pl.limits.KC && pl.M >= 16*pl.f.MR*threads
 }
 
-// directRows is how many rows of B the direct path takes at once: enough that the tile of C is
+// directRows is how many rows of B the streamed form takes at once: enough that the tile of C is
 // seldom loaded and stored, few enough that the CPU's prefetchers follow each row (with 32, a Zen 4
 // reads B at 0.6 of its bandwidth; with 8 or 16 at all of it, if m is 1).
 const directRows = 16
 
-func (pl *Plan[T]) allocate() error {
-	get := func(dst *[]float32, n int) error {
-		data, free, err := Alloc[float32](n)
-		if err == nil {
-			*dst = data
-			pl.free = append(pl.free, free)
+func (pl *plan) allocate(threads int) error {
+	var failed error
+	get := func(bytes int) unsafe.Pointer {
+		if failed != nil {
+			return nil
 		}
-		return err
-	}
-	g, threads := pl.g, pl.pool.Threads()
-	sizeB := pl.nc * pl.kc
-	var blocksA []*[]float32
-	if pl.direct {
-		sizeB = (g.NR() + g.MR) * directRows
-	} else {
-		blocksA = []*[]float32{&pl.a[0], &pl.a[1]}
-	}
-	var err error
-	for _, block := range blocksA {
-		if err == nil {
-			err = get(block, pl.mc*pl.kc)
+		data, free, err := Alloc[byte](max(bytes, 1))
+		if err != nil {
+			failed = err
+			return nil
 		}
+		pl.free = append(pl.free, free)
+		return unsafe.Pointer(unsafe.SliceData(data))
 	}
-	pl.b, pl.edge = make([][]float32, threads), make([][]float32, threads)
-	for t := range threads {
-		if err == nil {
-			err = get(&pl.b[t], sizeB)
+	f := pl.f
+	sizeA := pl.mc / f.MR * f.panelA(pl.kc)
+	sizeB := pl.nc / f.NR * f.panelB(f.NR, pl.kc)
+	if pl.how == streamed {
+		sizeA, sizeB = f.panelA(directRows), f.panelB(f.Lanes, directRows)
+	}
+	if pl.Ahead {
+		sizeB = 0
+	}
+	pl.workers = make([]gemmThread, threads)
+	for t := range pl.workers {
+		w := &pl.workers[t]
+		w.size = 1
+		switch {
+		case pl.how != byColumns:
+			w.a[0] = get(sizeA)
+			w.a[1] = w.a[0]
+		case t == 0:
+			w.a = [2]unsafe.Pointer{get(sizeA), get(sizeA)}
+		default:
+			w.a = pl.workers[0].a
 		}
-		pl.edge[t] = make([]float32, g.MR*g.NR())
+		if pl.how == byColumns {
+			w.rank, w.size = t, threads
+		}
+		w.b = get(sizeB)
+		w.args.edge = get(f.MR * roundUp(f.NR, f.Lanes) * f.OutBytes)
 	}
-	if err != nil {
-		pl.Close()
+	if failed != nil {
+		pl.close()
 	}
-	return err
+	return failed
 }
 
-// Close gives the buffers back. The plan must not be run again.
-func (pl *Plan[T]) Close() {
+func (pl *plan) close() {
 	for _, free := range pl.free {
 		free()
 	}
 	pl.free = nil
-}
-
-// Run computes c = a·b: a is m x k, b k x n and c m x n, dense and row-major, c apart from
-// both. What c held does not matter. It panics if a slice is shorter than its matrix. If
-// the pool is stopped it returns early, with c incomplete.
-func (pl *Plan[T]) Run(c []float32, a, b []T) {
-	rectangle("C", c, pl.m, pl.n)
-	rectangle("A", a, pl.m, pl.k)
-	rectangle("B", b, pl.k, pl.n)
-	if pl.direct {
-		pl.pool.Run(func(tid int) { pl.stream(tid, c, a, b) })
-	} else {
-		pl.pool.Run(func(tid int) { pl.blocks(tid, c, a, b) })
-	}
-}
-
-// blocks is one thread's part of the product of packed blocks: A is packed by all threads
-// together, B by each for its own columns.
-func (pl *Plan[T]) blocks(tid int, c []float32, a, b []T) {
-	threads := pl.pool.Threads()
-	j0, j1 := 0, pl.n
-	if !pl.byRows {
-		j0, j1 = Split(pl.n, pl.g.Lanes, threads, tid)
-	}
-	turn := 0
-	for i := 0; i < pl.m; i += pl.mc {
-		rows := min(pl.mc, pl.m-i)
-		// This thread's rows: those that it packs and, if rows are what is shared, computes.
-		r0, r1 := Split(rows, pl.g.MR, threads, tid)
-		for p := 0; p < pl.k; p += pl.kc {
-			depth := min(pl.kc, pl.k-p)
-			packed := pl.a[turn][:roundUp(rows, pl.g.MR)*depth]
-			turn ^= 1
-			if !pl.packRows(packed, a[i*pl.k+p:], r0, r1, depth) || !pl.pool.Barrier() {
-				return
-			}
-			from, to := 0, rows
-			if pl.byRows {
-				from, to = r0, r1
-			}
-			if from == to {
-				continue
-			}
-			for j := j0; j < j1; j += pl.nc {
-				columns := min(pl.nc, j1-j)
-				pl.packColumns(pl.b[tid], b[p*pl.n+j:], columns, depth)
-				if !pl.multiply(tid, packed, c[i*pl.n+j:], from, to, columns, depth, p > 0) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// packRows packs rows r0 to r1 of a block of A; false if the pool was stopped.
-func (pl *Plan[T]) packRows(packed []float32, a []T, r0, r1, depth int) bool {
-	mr := pl.g.MR
-	for r := r0; r < r1; r += mr {
-		if pl.pool.Stopped() {
-			return false
-		}
-		pl.g.packPanelA(packed[r*depth:][:mr*depth], a[r*pl.k:], pl.k, min(mr, r1-r), depth)
-	}
-	return true
-}
-
-func (pl *Plan[T]) packColumns(packed []float32, b []T, columns, depth int) {
-	nr := pl.g.NR()
-	for j := 0; j < columns; j += nr {
-		pl.g.packPanelB(packed[j*depth:], b[j:], pl.n, min(nr, columns-j), depth)
-	}
-}
-
-// multiply computes rows from to to of a block of C; false if the pool was stopped.
-func (pl *Plan[T]) multiply(tid int, packed, c []float32, from, to, columns, depth int, add bool) bool {
-	g, nr := pl.g, pl.g.NR()
-	tiles := (columns + nr - 1) / nr
-	for r := from; r < to; r += g.MR {
-		if pl.pool.Stopped() {
-			return false
-		}
-		panel := packed[r*depth:][:g.MR*depth]
-		// While it computes, a tile fetches its share of the next panel, into L2.
-		next := packed[min(r+g.MR, len(packed)/depth-g.MR)*depth:][:g.MR*depth]
-		for t := range tiles {
-			j := t * nr
-			width := min(nr, columns-j)
-			g.tile(depth, panel, pl.b[tid][j*depth:][:roundUp(width, g.Lanes)*depth],
-				c[r*pl.n+j:], pl.n, min(g.MR, to-r), width, add, next[len(next)/tiles*t:], pl.edge[tid])
-		}
-	}
-	return true
-}
-
-// stream is one thread's part of a product of so few rows that B, read once, is what takes
-// the time: B is used as it is stored, row by row, and nothing is shared between threads.
-func (pl *Plan[T]) stream(tid int, c []float32, a, b []T) {
-	g := pl.g
-	j0, j1 := Split(pl.n, g.NR(), pl.pool.Threads(), tid)
-	panel, ragged := pl.b[tid][:g.MR*directRows], pl.b[tid][g.MR*directRows:]
-	for p := 0; p < pl.k && j0 < j1; p += directRows {
-		if pl.pool.Stopped() {
-			return
-		}
-		depth := min(directRows, pl.k-p)
-		g.packPanelA(panel, a[p:], pl.k, pl.m, depth)
-		for j := j0; j < j1; j += g.NR() {
-			width := min(g.NR(), j1-j)
-			whole := width / g.Lanes * g.Lanes
-			if whole > 0 {
-				g.direct[whole/g.Lanes-1][pl.m-1](depth, panel, b[p*pl.n+j:][:(depth-1)*pl.n+whole], pl.n, c[j:][:(pl.m-1)*pl.n+whole], pl.n, p > 0, nil)
-			}
-			if rest := width - whole; rest > 0 {
-				g.packPanelB(ragged, b[p*pl.n+j+whole:], pl.n, rest, depth)
-				g.tile(depth, panel, ragged, c[j+whole:], pl.n, pl.m, rest, p > 0, nil, pl.edge[tid])
-			}
-		}
-	}
 }

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,28 +12,33 @@ import (
 
 // conform runs the suite with the engine's own blocks, and with B always packed in the smallest
 // blocks there can be, of which every product has many.
-func conform[T float32 | kernels.Float16](t *testing.T, g *GEMM[T]) {
+func conform[T Stored, C Summed](t *testing.T, k kernels.Kernel, g *GEMM[T, C], arithmetic kerneltest.Arithmetic) {
 	tiny := *g
-	tiny.MC, tiny.KC, tiny.NC, tiny.direct = 2*g.MR, 16, g.NR(), nil
-	for name, g := range map[string]*GEMM[T]{"own blocks": g, "smallest blocks": &tiny} {
-		t.Run(name, func(t *testing.T) {
-			pools := []*Pool{NewPool(1), NewPool(2), NewPool(3)}
-			calls := 0
-			kerneltest.GEMM(t, func(c []float32, a, b []T, m, n, k int) {
-				// Mostly one thread; each fifth product has two, each tenth three.
-				multiply(t, g, pools[[]int{0, 1, 0, 2, 0, 0, 1, 0, 0, 0}[calls%10]], c, a, b, m, n, k)
-				calls++
-			})
-			for _, p := range pools {
-				p.Close()
-			}
-		})
+	tiles := *g.tiles
+	tiny.tiles, tiles.Direct = &tiles, nil
+	tiny.blocking = blocking{2 * g.MR, g.alignK(), g.NR}
+	form := ProductOf(kernels.Spec{Kernel: k})
+	pools := []*Pool{NewPool(1), NewPool(2), NewPool(3)}
+	calls := 0
+	run := func(c []C, a, b []T, s kerneltest.Product) {
+		// Mostly one thread, since others spin; blocks change with each product.
+		p, g := pools[map[int]int{3: 1, 8: 2}[calls/2%10]], []*GEMM[T, C]{g, &tiny}[calls%2]
+		multiply(t, g, p, c, a, b, Product{M: s.M, N: s.N, K: s.K, TransA: s.TransA, TransB: s.TransB, Batch: s.Batch})
+		calls++
+	}
+	shape := kerneltest.Product{TransA: form.TransA, TransB: form.TransB}
+	if k == kernels.Batched {
+		shape.Batch = 3
+	}
+	kerneltest.GEMM(t, arithmetic, shape, run)
+	for _, p := range pools {
+		p.Close()
 	}
 }
 
-func multiply[T float32 | kernels.Float16](t *testing.T, g *GEMM[T], p *Pool, c []float32, a, b []T, m, n, k int) {
+func multiply[T Stored, C Summed](t *testing.T, g *GEMM[T, C], p *Pool, c []C, a, b []T, s Product) {
 	t.Helper()
-	plan, err := g.Plan(p, m, n, k)
+	plan, err := g.Plan(p, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,20 +46,20 @@ func multiply[T float32 | kernels.Float16](t *testing.T, g *GEMM[T], p *Pool, c 
 	plan.Run(c, a, b)
 }
 
-func goGEMM(t *testing.T) *GEMM[float32] {
+func goGEMM(t *testing.T) *GEMM[float32, float32] {
 	t.Helper()
 	i, err := Pick(kernels.GEMM, kernels.FP32FP32, Go)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return i.Func.(*GEMM[float32])
+	return i.Func.(*GEMM[float32, float32])
 }
 
 func TestPlanRunsAgainAndAgain(t *testing.T) {
 	p := NewPool(2)
 	defer p.Close()
 	const m, n, k = 20, 30, 40
-	plan, err := goGEMM(t).Plan(p, m, n, k)
+	plan, err := goGEMM(t).Plan(p, Product{M: m, N: n, K: k})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,16 +81,22 @@ func TestPlanRunsAgainAndAgain(t *testing.T) {
 	}
 }
 
-func TestPlanRefusesShapesThatAreNotPositive(t *testing.T) {
+func TestPlanRefusesWhatIsNoShape(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
 	for _, s := range []struct {
-		m, n, k int
-		want    string
-	}{{0, 1, 1, "m is 0"}, {1, -3, 1, "n is -3"}, {1, 1, 0, "k is 0"}} {
-		_, err := goGEMM(t).Plan(p, s.m, s.n, s.k)
+		shape Product
+		want  string
+	}{
+		{Product{M: -1, N: 1, K: 1}, "m is -1"},
+		{Product{M: 1, N: -3, K: 1}, "n is -3"},
+		{Product{M: 1, N: 1, K: -1}, "k is -1"},
+		{Product{M: 1, N: 1, K: 1, Batch: -1}, "the batch is -1"},
+		{Product{M: 1, N: 1, K: 1, Batch: 2, Ahead: true}, "a batch of 2 with B packed ahead"},
+	} {
+		_, err := goGEMM(t).Plan(p, s.shape)
 		if err == nil || !strings.Contains(err.Error(), s.want) {
-			t.Errorf("%v: error is %v, it should say %q", s, err, s.want)
+			t.Errorf("%v: error is %v, it should say %q", s.shape, err, s.want)
 		}
 	}
 }
@@ -92,7 +104,7 @@ func TestPlanRefusesShapesThatAreNotPositive(t *testing.T) {
 func TestRunPanicsOnShortSlices(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
-	plan, err := goGEMM(t).Plan(p, 2, 3, 4)
+	plan, err := goGEMM(t).Plan(p, Product{M: 2, N: 3, K: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,36 +121,111 @@ func TestRunPanicsOnShortSlices(t *testing.T) {
 	}
 }
 
+// TestRunPanicsWhereCOverlapsAnOperand, by a single element at either end.
+func TestRunPanicsWhereCOverlapsAnOperand(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	plan, err := goGEMM(t).Plan(p, Product{M: 2, N: 3, K: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plan.Close()
+	memory := make([]float32, 40)
+	c := memory[12:18]
+	for name, x := range map[string]struct{ a, b []float32 }{
+		"":  {memory[4:12], memory[18:30]},
+		"A": {memory[5:13], memory[18:30]},
+		"B": {memory[4:12], memory[17:29]},
+	} {
+		func() {
+			defer func() {
+				r, _ := recover().(string)
+				want := ""
+				if name != "" {
+					want = "gemm: C overlaps " + name + ", they must not share memory"
+				}
+				if r != want {
+					t.Errorf("panic is %q, not %q", r, want)
+				}
+			}()
+			plan.Run(c, x.a, x.b)
+		}()
+	}
+}
+
+// TestPackedAheadIsTheSame for shapes with several blocks and ragged panels, with any number of threads.
+func TestPackedAheadIsTheSame(t *testing.T) {
+	g := *goGEMM(t)
+	g.blocking = blocking{2 * g.MR, g.alignK(), 3 * g.NR}
+	for _, trans := range []bool{false, true} {
+		for threads := 1; threads <= 3; threads++ {
+			p := NewPool(threads)
+			s := Product{M: 21, N: 53, K: 67, TransB: trans}
+			a, b := make([]float32, s.M*s.K), make([]float32, s.K*s.N)
+			for i := range a {
+				a[i] = float32(i%7 - 3)
+			}
+			for i := range b {
+				b[i] = float32(i%11 - 5)
+			}
+			want, got := make([]float32, s.M*s.N), make([]float32, s.M*s.N)
+			multiply(t, &g, p, want, a, b, s)
+			packed, err := g.PackB(p, b, s.N, s.K, trans)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Ahead = true
+			plan, err := g.Plan(p, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan.RunPacked(got, a, packed)
+			if !slices.Equal(got, want) {
+				t.Errorf("trans %v, %d threads: another product", trans, threads)
+			}
+			plan.Close()
+			packed.Close()
+			p.Close()
+		}
+	}
+}
+
 // TestStopEndsAMultiply stops the pool from within the 50th tile: no thread may do more than
 // the rest of the row of tiles that it is in, of a product that has thousands.
 func TestStopEndsAMultiply(t *testing.T) {
 	for _, s := range []struct {
-		name    string
-		m, n, k int
-	}{{"blocked", 600, 200, 600}, {"by rows", 4000, 4, 100}, {"few rows", 3, 2000, 2000}} {
+		name  string
+		shape Product
+	}{
+		{"blocked", Product{M: 600, N: 200, K: 600}},
+		{"by rows", Product{M: 4000, N: 4, K: 100}},
+		{"few rows", Product{M: 3, N: 2000, K: 2000}},
+		{"batch", Product{M: 40, N: 20, K: 30, Batch: 100}},
+	} {
 		for threads := 1; threads <= 3; threads++ {
 			p := NewPool(threads)
 			var calls, after atomic.Int64
-			g := *goGEMM(t)
-			g.packed = [][]microkernel[float32]{nil}
-			for _, kernel := range tilesGo[0] {
-				g.packed[0] = append(g.packed[0], func(k int, a, b []float32, ldb int, c []float32, ldc int, add bool, next []float32) {
+			g, tiles := *goGEMM(t), *goGEMM(t).tiles
+			g.tiles = &tiles
+			counted := func(tile func(t *tileArgs, rows, columns int)) func(t *tileArgs, rows, columns int) {
+				return func(t *tileArgs, rows, columns int) {
 					if p.Stopped() {
 						after.Add(1)
 					}
-					kernel(k, a, b, ldb, c, ldc, add, next)
+					tile(t, rows, columns)
 					if calls.Add(1) == 50 {
 						p.Stop()
 					}
-				})
+				}
 			}
-			g.direct = g.packed
-			multiply(t, &g, p, make([]float32, s.m*s.n), make([]float32, s.m*s.k), make([]float32, s.k*s.n), s.m, s.n, s.k)
+			tiles.Tile, tiles.Direct = counted(tiles.Tile), counted(tiles.Direct)
+			m, n, k, count := s.shape.M, s.shape.N, s.shape.K, max(s.shape.Batch, 1)
+			multiply(t, &g, p, make([]float32, count*m*n), make([]float32, count*m*k), make([]float32, count*k*n), s.shape)
 			p.Close()
 			if calls.Load() < 50 {
 				t.Errorf("%s, %d threads: only %d tiles were computed, the pool was never stopped", s.name, threads, calls.Load())
 			}
-			if row := (s.n + g.NR() - 1) / g.NR(); after.Load() > int64(row+threads) {
+			if row := (n + g.NR - 1) / g.NR; after.Load() > int64(row+threads) {
 				t.Errorf("%s, %d threads: %d tiles were computed after Stop, a row has %d", s.name, threads, after.Load(), row)
 			}
 		}
@@ -146,21 +233,27 @@ func TestStopEndsAMultiply(t *testing.T) {
 }
 
 func TestBlocksFollowTheCaches(t *testing.T) {
-	const mr, lanes, vectors = 8, 16, 3
-	for _, c := range []struct{ l1, l2, kc, nc int }{
-		{32 << 10, 1 << 20, 512, 288},
-		{48 << 10, 2 << 20, 512, 576},
-		{0, -1, 512, 144}, // unknown: 32 KiB and 512 KiB
-		{16 << 10, 256 << 10, 256, 144},
-		{4 << 10, 1 << 10, 128, 96}, // never less than two tiles
-		{1 << 20, 64 << 20, 512, 1152},
+	for _, c := range []struct {
+		l1, l2, kstep, packed int
+		kc, nc                int
+	}{
+		{32 << 10, 1 << 20, 1, 4, 512, 288},
+		{48 << 10, 2 << 20, 1, 4, 512, 576},
+		{0, -1, 1, 4, 512, 144}, // unknown: 32 KiB and 512 KiB
+		{16 << 10, 256 << 10, 1, 4, 256, 144},
+		{4 << 10, 1 << 10, 1, 4, 128, 96}, // never less than two tiles
+		{1 << 20, 64 << 20, 1, 4, 512, 18432},
+		{32 << 10, 1 << 20, 1, 8, 256, 288},
+		{32 << 10, 1 << 20, 2, 2, 1024, 288},
+		{32 << 10, 1 << 20, 4, 1, 2048, 288},
 	} {
-		g := (&GEMM[float32]{MR: mr, Lanes: lanes, packed: make([][]microkernel[float32], vectors)}).blocked(c.l1, c.l2)
-		if g.KC != c.kc || g.NC != c.nc {
-			t.Errorf("caches of %d and %d bytes: KC %d, NC %d; want %d, %d", c.l1, c.l2, g.KC, g.NC, c.kc, c.nc)
+		f := &tiles{MR: 8, NR: 48, Lanes: 16, KStep: c.kstep, PackedBytes: c.packed}
+		b := f.blocksFor(c.l1, c.l2)
+		if b.KC != c.kc || b.NC != c.nc {
+			t.Errorf("caches of %d and %d bytes, %d bytes an element: KC %d, NC %d; want %d, %d", c.l1, c.l2, c.packed, b.KC, b.NC, c.kc, c.nc)
 		}
-		if g.MC%mr != 0 || g.KC%lanes != 0 || g.NC%g.NR() != 0 {
-			t.Errorf("MC %d, KC %d, NC %d are not whole tiles", g.MC, g.KC, g.NC)
+		if b.MC%f.MR != 0 || b.KC%f.KStep != 0 || b.NC%f.NR != 0 {
+			t.Errorf("MC %d, KC %d, NC %d are not whole tiles", b.MC, b.KC, b.NC)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func multiply(c, a, b []float32, m, n, k int) error {
 	}
 	pool := cpu.NewPool(1)
 	defer pool.Close()
-	plan, err := best.Func.(*cpu.GEMM[float32]).Plan(pool, m, n, k)
+	plan, err := best.Func.(*cpu.GEMM[float32, float32]).Plan(pool, cpu.Product{M: m, N: n, K: k})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,45 @@
+package cpu
+
+import "github.com/klauspost/cpuid/v2"
+
+// blocking is how a product is cut into pieces that stay in a cache, after K. Goto and R. van de Geijn, "Anatomy of
+// high-performance matrix multiplication", ACM TOMS 34(3), 2008: a block of A, MC x KC, and one of B, KC x NC, are packed
+// into panels that the microkernel reads from end to end.
+type blocking struct {
+	MC, KC, NC int // the largest blocks
+}
+
+// blocksFor is the blocking of f for caches of the given sizes in bytes (0 or less where not
+// known). A panel of A takes half of L1, beside the panels of B and C that stream by, but no more than 2 KiB a
+// row: beyond, loading and storing C takes too little to gain by. A block of B takes 9/16 of L2. A block of A, of which
+// two exist, lies in L3: 2048 rows.
+func (f *tiles) blocksFor(l1, l2 int) blocking {
+	if l1 <= 0 {
+		l1 = 32 << 10
+	}
+	if l2 <= 0 {
+		l2 = 512 << 10
+	}
+	const rowBytes, leastK = 2 << 10, 128
+	kc := max(leastK, min(rowBytes, l1/2/f.MR)/f.PackedBytes)
+	kc = max(f.alignK(), kc/f.alignK()*f.alignK())
+	return blocking{
+		MC: roundUp(2048, f.MR),
+		KC: kc,
+		NC: max(2, l2*9/16/f.panelB(f.NR, kc)) * f.NR,
+	}
+}
+
+// blocks is the blocking for this CPU.
+func (f *tiles) blocks() blocking { return f.blocksFor(cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2) }
+
+// alignK is what blocks along k are multiples of: whole steps, and enough of them that loops and packers, which take
+// several at once, seldom have a rest.
+func (f *tiles) alignK() int { return roundUp(16, f.KStep) }
+
+// evenBlock is the size, a multiple of align, of the fewest equal blocks of at most limit
+// that cover n.
+func evenBlock(n, limit, align int) int {
+	blocks := max(1, (n+limit-1)/limit)
+	return roundUp((n+blocks-1)/blocks, align)
+}

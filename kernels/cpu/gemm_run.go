@@ -1,0 +1,181 @@
+package cpu
+
+import "unsafe"
+
+// part is what one thread computes of one product: rows r0 to r1, of which it packs its share, and columns j0 to j1
+// of C.
+type part struct {
+	c, a, b        unsafe.Pointer // the matrices
+	r0, r1, j0, j1 int
+}
+
+// run computes all products of the batch.
+func (pl *plan) run(c, a, b unsafe.Pointer) {
+	f, threads := pl.f, pl.pool.Threads()
+	if pl.M == 0 || pl.N == 0 {
+		return
+	}
+	pl.pool.Run(func(tid int) {
+		w := &pl.workers[tid]
+		first, last := 0, pl.Batch
+		if pl.how == byProducts {
+			first, last = Split(pl.Batch, 1, threads, tid)
+		}
+		for i := first; i < last && !pl.pool.Stopped(); i++ {
+			p := part{
+				unsafe.Add(c, i*pl.M*pl.N*f.OutBytes), unsafe.Add(a, i*pl.M*pl.K*f.StoredBytes), unsafe.Add(b, i*pl.K*pl.N*f.StoredBytes),
+				0, pl.M, 0, pl.N,
+			}
+			switch pl.how {
+			case streamed:
+				p.j0, p.j1 = Split(pl.N, f.NR, threads, tid)
+				pl.stream(w, p)
+				continue
+			case byRows:
+				p.r0, p.r1 = Split(pl.M, f.MR, threads, tid)
+			case byColumns:
+				p.j0, p.j1 = Split(pl.N, pl.columnUnit(), threads, tid)
+			}
+			pl.blocks(w, p)
+		}
+	})
+}
+
+// columnUnit is what the columns of a thread are a multiple of.
+func (pl *plan) columnUnit() int {
+	if pl.Ahead {
+		return pl.f.NR // panels are whole
+	}
+	return pl.f.Lanes
+}
+
+// blocks computes a part from packed blocks.
+func (pl *plan) blocks(w *gemmThread, x part) {
+	f := pl.f
+	for i := x.r0; i < x.r1; i += pl.mc {
+		rows := min(pl.mc, x.r1-i)
+		r0, r1 := Split(rows, f.MR, w.size, w.rank) // those that this thread packs
+		for p := 0; p < pl.K; p += pl.kc {
+			depth := min(pl.kc, pl.K-p)
+			packed := w.a[w.turn]
+			w.turn ^= 1
+			if !pl.packRows(packed, x.a, i, p, r0, r1, depth) || w.size > 1 && !pl.pool.Barrier() {
+				return
+			}
+			for j := x.j0; j < x.j1; j += pl.nc {
+				columns := min(pl.nc, x.j1-j)
+				block := pl.blockB(w, x.b, p, j, depth, columns)
+				if !pl.multiply(w, packed, block, unsafe.Add(x.c, (i*pl.N+j)*f.OutBytes), rows, columns, depth, p > 0) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// packRows packs rows r0 to r1 of the block of A whose first row is i and whose first column p; false if the pool was stopped.
+func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool {
+	f, lda := pl.f, pl.lda()
+	for r := r0; r < r1; r += f.MR {
+		if pl.pool.Stopped() {
+			return false
+		}
+		dst, rows := unsafe.Add(packed, r/f.MR*f.panelA(depth)), min(f.MR, r1-r)
+		if pl.TransA {
+			f.PackAT(dst, unsafe.Add(a, (p*lda+i+r)*f.StoredBytes), lda, rows, depth)
+		} else {
+			f.PackA(dst, unsafe.Add(a, ((i+r)*lda+p)*f.StoredBytes), lda, rows, depth)
+		}
+	}
+	return true
+}
+
+// blockB returns the panels of a block of B whose first row is p and whose first column j, packed now or ahead.
+func (pl *plan) blockB(w *gemmThread, b unsafe.Pointer, p, j, depth, columns int) unsafe.Pointer {
+	f := pl.f
+	if pl.Ahead {
+		return unsafe.Add(pl.ahead, p/pl.kc*f.panels(pl.N, pl.kc)+j/f.NR*f.panelB(f.NR, depth))
+	}
+	for at := 0; at < columns; at += f.NR {
+		pl.packPanel(unsafe.Add(w.b, at/f.NR*f.panelB(f.NR, depth)), b, p, j+at, depth, min(f.NR, columns-at))
+	}
+	return w.b
+}
+
+func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
+	f, ldb := pl.f, pl.ldb()
+	switch {
+	case pl.panel != nil:
+		pl.panel(dst, p, j, depth, columns)
+	case pl.TransB:
+		f.PackBT(dst, unsafe.Add(b, (j*ldb+p)*f.StoredBytes), ldb, columns, depth)
+	default:
+		f.PackB(dst, unsafe.Add(b, (p*ldb+j)*f.StoredBytes), ldb, columns, depth)
+	}
+}
+
+// multiply computes a block of C from one of A and one of B; false if the pool was stopped.
+func (pl *plan) multiply(w *gemmThread, packed, block, c unsafe.Pointer, rows, columns, depth int, add bool) bool {
+	f, t := pl.f, &w.args
+	sizeA, sizeB := f.panelA(depth), f.panelB(f.NR, depth)
+	columnTiles, rowTiles := (columns+f.NR-1)/f.NR, (rows+f.MR-1)/f.MR
+	t.k = roundUp(depth, f.KStep) / f.KStep
+	t.ldc = pl.N * f.OutBytes
+	t.add = 0
+	if add {
+		t.add = 1
+	}
+	for i := range rowTiles {
+		if pl.pool.Stopped() {
+			return false
+		}
+		panel := unsafe.Add(packed, i*sizeA)
+		// While it computes, a tile fetches its share of the next panel, into L2.
+		next := unsafe.Add(packed, min(i+1, rowTiles-1)*sizeA)
+		for j := range columnTiles {
+			width := min(f.NR, columns-j*f.NR)
+			t.a, t.b = panel, unsafe.Add(block, j*sizeB)
+			t.c = unsafe.Add(c, (i*f.MR*pl.N+j*f.NR)*f.OutBytes)
+			t.next = unsafe.Add(next, sizeA/columnTiles*j)
+			t.ldb = roundUp(width, f.Lanes) * f.KStep * f.PackedBytes
+			t.mask = columnMask(width)
+			f.Tile(t, min(f.MR, rows-i*f.MR), width)
+		}
+	}
+	return true
+}
+
+func columnMask(columns int) uint64 { return ^uint64(0) >> (64 - min(columns, 64)) }
+
+// stream computes columns j0 to j1 of a product of so few rows that B, read once, is what takes
+// the time: B is used as it is stored, row by row, and nothing is shared between threads.
+func (pl *plan) stream(w *gemmThread, x part) {
+	f, t := pl.f, &w.args
+	panel := w.a[0]
+	for p := 0; p < pl.K && x.j0 < x.j1; p += directRows {
+		if pl.pool.Stopped() {
+			return
+		}
+		depth := min(directRows, pl.K-p)
+		if !pl.packRows(panel, x.a, 0, p, 0, pl.M, depth) {
+			return
+		}
+		t.k, t.add, t.ldc, t.next = depth, min(p, 1), pl.N*f.OutBytes, panel
+		for j := x.j0; j < x.j1; j += f.NR {
+			width := min(f.NR, x.j1-j)
+			whole := width / f.Lanes * f.Lanes
+			b := unsafe.Add(x.b, (p*pl.N+j)*f.StoredBytes)
+			t.a, t.c = panel, unsafe.Add(x.c, j*f.OutBytes)
+			if whole > 0 {
+				t.b, t.ldb, t.mask = b, pl.N*f.StoredBytes, columnMask(whole)
+				f.Direct(t, pl.M, whole)
+			}
+			if rest := width - whole; rest > 0 {
+				f.PackB(w.b, unsafe.Add(b, whole*f.StoredBytes), pl.N, rest, depth)
+				t.b, t.ldb, t.mask = w.b, f.Lanes*f.PackedBytes, columnMask(rest)
+				t.c = unsafe.Add(t.c, whole*f.OutBytes)
+				f.Tile(t, pl.M, rest)
+			}
+		}
+	}
+}
