@@ -30,7 +30,7 @@ func NewAdamWStep(t int) AdamWStep {
 //	m = β1·m + (1-β1)·g
 //	v = β2·v + (1-β2)·g²
 //	p = p - rate·(decay·p + correct1·m / (correct2·√v + ε))
-type AdamWFunc[T Stored] func(p, m, v []float32, w, g []T, s AdamWStep)
+type AdamWFunc[T Float] func(p, m, v []float32, w, g []T, s AdamWStep)
 
 func init() {
 	register(
@@ -40,7 +40,7 @@ func init() {
 	)
 }
 
-func adamWGo[T Stored](p, m, v []float32, w, g []T, s AdamWStep) {
+func adamWGo[T Float](p, m, v []float32, w, g []T, s AdamWStep) {
 	for i := range p {
 		d := float32(load(g[i]))
 		m[i] = s.Beta1*m[i] + (1-s.Beta1)*d

@@ -9,16 +9,16 @@ import (
 // NormEpsilon is the ε under the root of rmsnorm and layernorm.
 const NormEpsilon = 1e-5
 
-// Stored is an element of an elementwise or rowwise kernel as it lies in memory. Arithmetic is in fp32
+// Float is an element of an elementwise or rowwise kernel as it lies in memory. Arithmetic is in fp32
 // at least.
-type Stored interface {
+type Float interface {
 	float32 | kernels.Float16 | kernels.BFloat16
 }
 
 // Rows are the operands of a rowwise kernel: matrices of rows of Columns elements, one row after
 // the other, all as many rows as X (or DY) has. What a kernel does not name may be nil. No operand that is
 // written overlaps another, but that Y may be X, and DX may be DY.
-type Rows[T Stored] struct {
+type Rows[T Float] struct {
 	Columns int
 
 	X, Y       []T       // in, and out of a forward kernel; the latter goes into softmax-backward
@@ -40,7 +40,7 @@ type Rows[T Stored] struct {
 //
 // The variance is that of the population (divided by Columns). A row of softmax that holds a NaN or +Inf, or
 // -Inf alone, is NaN throughout, as IEEE 754 makes it and frameworks have it.
-type RowsFunc[T Stored] func(r *Rows[T])
+type RowsFunc[T Float] func(r *Rows[T])
 
 func init() {
 	registerRows[float32](kernels.FP32)
@@ -49,7 +49,7 @@ func init() {
 }
 
 // registerRows registers the twins, which compute in float64 and round once.
-func registerRows[T Stored](p kernels.Precision) {
+func registerRows[T Float](p kernels.Precision) {
 	for kernel, f := range map[kernels.Kernel]RowsFunc[T]{
 		kernels.Softmax: softmaxGo[T], kernels.RMSNorm: rmsNormGo[T], kernels.LayerNorm: layerNormGo[T],
 		kernels.SoftmaxBackward: softmaxBackwardGo[T], kernels.RMSNormBackward: rmsNormBackwardGo[T], kernels.LayerNormBackward: layerNormBackwardGo[T],
@@ -59,7 +59,7 @@ func registerRows[T Stored](p kernels.Precision) {
 }
 
 // load is the value of a stored element.
-func load[T Stored](x T) float64 {
+func load[T Float](x T) float64 {
 	switch x := any(x).(type) {
 	case float32:
 		return float64(x)
@@ -68,11 +68,11 @@ func load[T Stored](x T) float64 {
 	case kernels.BFloat16:
 		return float64(x.Float32())
 	}
-	panic("an element that is not stored")
+	panic("an element of no such type")
 }
 
 // store rounds v to T by way of float32, as every engine does.
-func store[T Stored](dst *T, v float64) {
+func store[T Float](dst *T, v float64) {
 	switch dst := any(dst).(type) {
 	case *float32:
 		*dst = float32(v)
@@ -84,13 +84,13 @@ func store[T Stored](dst *T, v float64) {
 }
 
 // rowsOf calls f for the offset of each row of x.
-func rowsOf[T Stored](columns int, x []T, f func(at int)) {
+func rowsOf[T Float](columns int, x []T, f func(at int)) {
 	for at := 0; columns > 0 && at+columns <= len(x); at += columns {
 		f(at)
 	}
 }
 
-func softmaxGo[T Stored](r *Rows[T]) {
+func softmaxGo[T Float](r *Rows[T]) {
 	rowsOf(r.Columns, r.X, func(at int) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		top := math.Inf(-1)
@@ -108,7 +108,7 @@ func softmaxGo[T Stored](r *Rows[T]) {
 }
 
 // scaleOf is 1/√(mean (x-mean)² + ε).
-func scaleOf[T Stored](x []T, mean float64) float64 {
+func scaleOf[T Float](x []T, mean float64) float64 {
 	sum := 0.0
 	for _, v := range x {
 		d := load(v) - mean
@@ -117,7 +117,7 @@ func scaleOf[T Stored](x []T, mean float64) float64 {
 	return 1 / math.Sqrt(sum/float64(len(x))+NormEpsilon)
 }
 
-func meanOf[T Stored](x []T) float64 {
+func meanOf[T Float](x []T) float64 {
 	sum := 0.0
 	for _, v := range x {
 		sum += load(v)
@@ -125,7 +125,7 @@ func meanOf[T Stored](x []T) float64 {
 	return sum / float64(len(x))
 }
 
-func rmsNormGo[T Stored](r *Rows[T]) {
+func rmsNormGo[T Float](r *Rows[T]) {
 	rowsOf(r.Columns, r.X, func(at int) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		scale := scaleOf(x, 0)
@@ -135,7 +135,7 @@ func rmsNormGo[T Stored](r *Rows[T]) {
 	})
 }
 
-func layerNormGo[T Stored](r *Rows[T]) {
+func layerNormGo[T Float](r *Rows[T]) {
 	rowsOf(r.Columns, r.X, func(at int) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		mean := meanOf(x)
@@ -146,7 +146,7 @@ func layerNormGo[T Stored](r *Rows[T]) {
 	})
 }
 
-func softmaxBackwardGo[T Stored](r *Rows[T]) {
+func softmaxBackwardGo[T Float](r *Rows[T]) {
 	rowsOf(r.Columns, r.DY, func(at int) {
 		y, dy, dx := r.Y[at:][:r.Columns], r.DY[at:][:r.Columns], r.DX[at:][:r.Columns]
 		dot := 0.0
@@ -159,17 +159,17 @@ func softmaxBackwardGo[T Stored](r *Rows[T]) {
 	})
 }
 
-func rmsNormBackwardGo[T Stored](r *Rows[T]) {
+func rmsNormBackwardGo[T Float](r *Rows[T]) {
 	normBackward(r, func([]T) float64 { return 0 }, func(float64) float64 { return 0 })
 }
 
-func layerNormBackwardGo[T Stored](r *Rows[T]) {
+func layerNormBackwardGo[T Float](r *Rows[T]) {
 	normBackward(r, meanOf[T], func(sum float64) float64 { return sum / float64(r.Columns) })
 }
 
 // normBackward is both backward norms: mean is what the norm subtracts from its input, and
 // centre what that makes the gradient subtract, from the sum of Gain·DY.
-func normBackward[T Stored](r *Rows[T], mean func(x []T) float64, centre func(sum float64) float64) {
+func normBackward[T Float](r *Rows[T], mean func(x []T) float64, centre func(sum float64) float64) {
 	rowsOf(r.Columns, r.DY, func(at int) {
 		x, dy, dx := r.X[at:][:r.Columns], r.DY[at:][:r.Columns], r.DX[at:][:r.Columns]
 		m := mean(x)
