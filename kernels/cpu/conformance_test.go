@@ -24,6 +24,14 @@ func TestConformance(t *testing.T) {
 				kerneltest.Triad(t, f)
 			case CopyFunc:
 				kerneltest.Copy(t, f)
+			case ScaleFunc:
+				kerneltest.Scale(t, f)
+			case AddFunc:
+				kerneltest.Add(t, f)
+			case WriteFunc:
+				kerneltest.Write(t, f)
+			case ReadFunc:
+				kerneltest.Read(t, f)
 			case FMAFunc:
 				kerneltest.FMA(t, f)
 			case *GEMM[float64, float64]:

@@ -14,8 +14,6 @@ func init() {
 		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: Go, Func: UnaryFunc[kernels.Float16](reluFP16)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: Go, Func: UnaryFunc[float32](sigmoidFP32)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: Go, Func: UnaryFunc[kernels.Float16](sigmoidFP16)},
-		Impl{Kernel: kernels.Triad, Precision: kernels.FP64, Engine: Go, Func: TriadFunc(triadFP64)},
-		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: Go, Func: CopyFunc(copyFP64)},
 	)
 }
 
@@ -57,12 +55,3 @@ func sigmoidFP16(dst, src []kernels.Float16) {
 		dst[i] = kernels.ToFloat16(sigmoid(x.Float32()))
 	}
 }
-
-// triadFP64 rounds once an element, as the fused multiply-add of every engine does.
-func triadFP64(dst, a, b []float64, s float64) {
-	for i := range dst {
-		dst[i] = math.FMA(s, b[i], a[i])
-	}
-}
-
-func copyFP64(dst, src []float64) { copy(dst, src) }

@@ -8,15 +8,11 @@ func init() {
 		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: GoAVX2, Needs: needsAVX2, Func: unary16(reluFP16AVX2)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: GoAVX2, Needs: needsAVX2, Func: unary32(sigmoidFP32AVX2)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: GoAVX2, Needs: needsAVX2, Func: unary16(sigmoidFP16AVX2)},
-		Impl{Kernel: kernels.Triad, Precision: kernels.FP64, Engine: GoAVX2, Needs: needsAVX2, Func: triad64(triadFP64AVX2)},
-		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoAVX2, Needs: needsAVX2, Func: copy64(copyFP64AVX2)},
 
 		Impl{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: GoAVX512, Needs: needsAVX512, Func: unary32(reluFP32AVX512)},
 		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: GoAVX512, Needs: needsAVX512, Func: unary16(reluFP16AVX512)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: GoAVX512, Needs: needsAVX512, Func: unary32(sigmoidFP32AVX512)},
 		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: GoAVX512, Needs: needsAVX512, Func: unary16(sigmoidFP16AVX512)},
-		Impl{Kernel: kernels.Triad, Precision: kernels.FP64, Engine: GoAVX512, Needs: needsAVX512, Func: triad64(triadFP64AVX512)},
-		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoAVX512, Needs: needsAVX512, Func: copy64(copyFP64AVX512)},
 	)
 }
 
@@ -37,24 +33,6 @@ func unary16(f func(dst, src *uint16, n int)) UnaryFunc[kernels.Float16] {
 		if n := len(src); n > 0 {
 			_ = dst[n-1]
 			f((*uint16)(&dst[0]), (*uint16)(&src[0]), n)
-		}
-	}
-}
-
-func triad64(f func(dst, a, b *float64, n int, s float64)) TriadFunc {
-	return func(dst, a, b []float64, s float64) {
-		if n := len(dst); n > 0 {
-			_, _ = a[n-1], b[n-1]
-			f(&dst[0], &a[0], &b[0], n, s)
-		}
-	}
-}
-
-func copy64(f func(dst, src *float64, n int)) CopyFunc {
-	return func(dst, src []float64) {
-		if n := len(src); n > 0 {
-			_ = dst[n-1]
-			f(&dst[0], &src[0], n)
 		}
 	}
 }

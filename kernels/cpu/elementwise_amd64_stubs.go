@@ -105,39 +105,3 @@ func sigmoidFP16AVX2(dst *uint16, src *uint16, n int)
 //
 //go:noescape
 func sigmoidFP16AVX512(dst *uint16, src *uint16, n int)
-
-// triadFP64AVX2 is STREAM's triad, rounded once.
-//
-//	for i := range n {
-//		dst[i] = math.FMA(s, b[i], a[i])
-//	}
-//
-//go:noescape
-func triadFP64AVX2(dst *float64, a *float64, b *float64, n int, s float64)
-
-// triadFP64AVX512 is STREAM's triad, rounded once.
-//
-//	for i := range n {
-//		dst[i] = math.FMA(s, b[i], a[i])
-//	}
-//
-//go:noescape
-func triadFP64AVX512(dst *float64, a *float64, b *float64, n int, s float64)
-
-// copyFP64AVX2 copies bits.
-//
-//	for i := range n {
-//		dst[i] = src[i]
-//	}
-//
-//go:noescape
-func copyFP64AVX2(dst *float64, src *float64, n int)
-
-// copyFP64AVX512 copies bits.
-//
-//	for i := range n {
-//		dst[i] = src[i]
-//	}
-//
-//go:noescape
-func copyFP64AVX512(dst *float64, src *float64, n int)

@@ -8,7 +8,7 @@ import (
 	"github.com/realflops/realflops/kernels"
 )
 
-// BenchmarkElementwise times every implementation of the elementwise and bandwidth
+// BenchmarkElementwise times every implementation of the elementwise
 // kernels on one thread, with all operands together in half of a 32 KiB L1 cache and in
 // 192 MiB, which no cache holds.
 func BenchmarkElementwise(b *testing.B) {
@@ -53,23 +53,9 @@ func elementwisePass(impl Impl, bytes int) func() (elements int, run func()) {
 			dst, src := make([]kernels.Float16, n), normal(n, func(x float64) kernels.Float16 { return kernels.ToFloat16(float32(x)) })
 			return n, func() { f(dst, src) }
 		}
-	case TriadFunc:
-		return func() (int, func()) {
-			n := bytes / 24
-			dst, x, y := make([]float64, n), normal(n, same), normal(n, same)
-			return n, func() { f(dst, x, y, 3) }
-		}
-	case CopyFunc:
-		return func() (int, func()) {
-			n := bytes / 16
-			dst, src := make([]float64, n), normal(n, same)
-			return n, func() { f(dst, src) }
-		}
 	}
 	return nil
 }
-
-func same(x float64) float64 { return x }
 
 // normal repeats 4,096 values of the standard normal distribution.
 func normal[T any](n int, as func(float64) T) []T {

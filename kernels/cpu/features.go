@@ -8,7 +8,7 @@ import (
 
 // featureNames maps our lower-case names to cpuid's.
 var featureNames = map[string]cpuid.FeatureID{
-	"avx2": cpuid.AVX2, "fma": cpuid.FMA3, "f16c": cpuid.F16C, "avxvnni": cpuid.AVXVNNI,
+	"avx2": cpuid.AVX2, "fma": cpuid.FMA3, "f16c": cpuid.F16C, "avxvnni": cpuid.AVXVNNI, "erms": cpuid.ERMS,
 	"avx512f": cpuid.AVX512F, "avx512bw": cpuid.AVX512BW, "avx512dq": cpuid.AVX512DQ, "avx512vl": cpuid.AVX512VL,
 	"avx512vnni": cpuid.AVX512VNNI, "avx512bf16": cpuid.AVX512BF16, "avx512fp16": cpuid.AVX512FP16,
 	"amxtile": cpuid.AMXTILE, "amxbf16": cpuid.AMXBF16, "amxint8": cpuid.AMXINT8,

@@ -2,7 +2,6 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
 )
 
 func relu(f format) kernel {
@@ -29,39 +28,4 @@ func relu(f format) kernel {
 		k.doc = append(k.doc, "A signalling NaN becomes quiet.")
 	}
 	return k
-}
-
-func triad() kernel {
-	return kernel{
-		name: "triad" + fp64.suffix, format: fp64, args: []string{"dst", "a", "b"}, scalar: "s",
-		doc: []string{"is STREAM's triad, rounded once."},
-		loop: []string{
-			"for i := range n {",
-			"	dst[i] = math.FMA(s, b[i], a[i])",
-			"}",
-		},
-		setup: func(s isa) func([]vector) vector {
-			factor := s.vector()
-			VBROADCASTSD(NewParamAddr("s", 32), factor)
-			return func(src []vector) vector {
-				VFMADD231PD(factor, src[1], src[0])
-				return src[0]
-			}
-		},
-	}
-}
-
-func copying() kernel {
-	return kernel{
-		name: "copy" + fp64.suffix, format: fp64, args: []string{"dst", "src"},
-		doc: []string{"copies bits."},
-		loop: []string{
-			"for i := range n {",
-			"	dst[i] = src[i]",
-			"}",
-		},
-		setup: func(isa) func([]vector) vector {
-			return func(src []vector) vector { return src[0] }
-		},
-	}
 }

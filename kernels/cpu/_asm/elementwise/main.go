@@ -36,7 +36,7 @@ type vector = reg.VecVirtual
 func main() {
 	ConstraintExpr("amd64")
 	for _, k := range []kernel{
-		relu(fp32), relu(fp16), sigmoid(fp32), sigmoid(fp16), triad(), copying(),
+		relu(fp32), relu(fp16), sigmoid(fp32), sigmoid(fp16),
 	} {
 		for _, s := range []isa{avx2, avx512} {
 			generate(k, s)

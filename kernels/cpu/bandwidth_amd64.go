@@ -1,0 +1,144 @@
+package cpu
+
+import (
+	"github.com/klauspost/cpuid/v2"
+
+	"github.com/realflops/realflops/kernels"
+)
+
+// needsString is what makes REP MOVSQ and REP STOSQ worth their start (Enhanced REP MOVSB and STOSB).
+var needsString = []string{"erms"}
+
+func init() {
+	registerBandwidth(GoAVX2, needsAVX2, bandwidthAVX2)
+	registerBandwidth(GoAVX512, needsAVX512, bandwidthAVX512)
+	registerBandwidth(GoAVX2NT, needsAVX2, bandwidthAVX2NT)
+	registerBandwidth(GoAVX512NT, needsAVX512, bandwidthAVX512NT)
+	register(
+		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoString, Needs: needsString, Func: copies(always(copyFP64String))},
+		Impl{Kernel: kernels.Write, Precision: kernels.FP64, Engine: GoString, Needs: needsString, Func: writes(writeFP64String)},
+	)
+}
+
+// bandwidth is an engine's implementations by kernel.
+type bandwidth map[kernels.Kernel]any
+
+func registerBandwidth(engine string, needs []string, all bandwidth) {
+	for kernel, f := range all {
+		register(Impl{Kernel: kernel, Precision: kernels.FP64, Engine: engine, Needs: needs, Func: f})
+	}
+}
+
+var (
+	bandwidthAVX2 = bandwidth{
+		kernels.Read:  reads(distance[reading]{readFP64AVX2, readFP64FarAVX2}),
+		kernels.Write: writes(writeFP64AVX2),
+		kernels.Copy:  copies(distance[copying]{copyFP64AVX2, copyFP64FarAVX2}),
+		kernels.Scale: scales(distance[scaling]{scaleFP64AVX2, scaleFP64FarAVX2}),
+		kernels.Add:   adds(distance[adding]{addFP64AVX2, addFP64FarAVX2}),
+		kernels.Triad: triads(distance[combining]{triadFP64AVX2, triadFP64FarAVX2}),
+	}
+	bandwidthAVX512 = bandwidth{
+		kernels.Read:  reads(distance[reading]{readFP64AVX512, readFP64FarAVX512}),
+		kernels.Write: writes(writeFP64AVX512),
+		kernels.Copy:  copies(distance[copying]{copyFP64AVX512, copyFP64FarAVX512}),
+		kernels.Scale: scales(distance[scaling]{scaleFP64AVX512, scaleFP64FarAVX512}),
+		kernels.Add:   adds(distance[adding]{addFP64AVX512, addFP64FarAVX512}),
+		kernels.Triad: triads(distance[combining]{triadFP64AVX512, triadFP64FarAVX512}),
+	}
+	bandwidthAVX2NT = bandwidth{
+		kernels.Write: writes(writeFP64NTAVX2),
+		kernels.Copy:  copies(always(copyFP64NTAVX2)),
+		kernels.Scale: scales(always(scaleFP64NTAVX2)),
+		kernels.Add:   adds(always(addFP64NTAVX2)),
+		kernels.Triad: triads(always(triadFP64NTAVX2)),
+	}
+	bandwidthAVX512NT = bandwidth{
+		kernels.Write: writes(writeFP64NTAVX512),
+		kernels.Copy:  copies(always(copyFP64NTAVX512)),
+		kernels.Scale: scales(always(scaleFP64NTAVX512)),
+		kernels.Add:   adds(always(addFP64NTAVX512)),
+		kernels.Triad: triads(always(triadFP64NTAVX512)),
+	}
+)
+
+// The signatures of the assembly.
+type (
+	reading   = func(src *float64, n int) uint64
+	writing   = func(dst *float64, n int, s float64)
+	copying   = func(dst, src *float64, n int)
+	scaling   = func(dst, src *float64, n int, s float64)
+	adding    = func(dst, a, b *float64, n int)
+	combining = func(dst, a, b *float64, n int, s float64)
+)
+
+// distance is a kernel for operands that L2 holds together, and one for those it does not.
+type distance[F any] struct{ near, far F }
+
+func always[F any](f F) distance[F] { return distance[F]{f, f} }
+
+// l2Bytes is the size of an L2 cache.
+var l2Bytes = max(cpuid.CPU.Cache.L2, 256<<10)
+
+// of is the kernel for so many elements of all operands together.
+func (d distance[F]) of(elements int) F {
+	if elements > l2Bytes/8 {
+		return d.far
+	}
+	return d.near
+}
+
+// These give the assembly slices, and panic, as the twins do, where one is shorter than that which says n.
+
+func reads(d distance[reading]) ReadFunc {
+	return func(src []float64) uint64 {
+		if len(src) == 0 {
+			return 0
+		}
+		return d.of(len(src))(&src[0], len(src))
+	}
+}
+
+func writes(f writing) WriteFunc {
+	return func(dst []float64, s float64) {
+		if len(dst) > 0 {
+			f(&dst[0], len(dst), s)
+		}
+	}
+}
+
+func copies(d distance[copying]) CopyFunc {
+	return func(dst, src []float64) {
+		if n := len(src); n > 0 {
+			_ = dst[n-1]
+			d.of(2*n)(&dst[0], &src[0], n)
+		}
+	}
+}
+
+func scales(d distance[scaling]) ScaleFunc {
+	return func(dst, src []float64, s float64) {
+		if n := len(dst); n > 0 {
+			_ = src[n-1]
+			d.of(2*n)(&dst[0], &src[0], n, s)
+		}
+	}
+}
+
+func adds(d distance[adding]) AddFunc {
+	return func(dst, a, b []float64) {
+		if n := len(dst); n > 0 {
+			_, _ = a[n-1], b[n-1]
+			d.of(3*n)(&dst[0], &a[0], &b[0], n)
+		}
+	}
+}
+
+func triads(d distance[combining]) TriadFunc {
+	return func(dst, a, b []float64, s float64) {
+		if n := len(dst); n > 0 {
+			_, _ = a[n-1], b[n-1]
+			d.of(3*n)(&dst[0], &a[0], &b[0], n, s)
+		}
+	}
+}
