@@ -164,4 +164,8 @@ func (m *measurement) figures(res *bench.Result, s bench.Summary) {
 		work.Bytes = m.c.Bytes()
 	}
 	res.SetRates(s, work)
+	if d, _ := kernels.Lookup(string(m.c.Kernel)); d.Class == kernels.Bandwidth && m.c.Level == bench.LevelMemory && res.BytesPerS != nil { // the case was checked
+		traffic := *res.BytesPerS * cpu.Traffic(m.c.Spec, m.impl.Engine) / m.c.Bytes()
+		res.TrafficBytesPerS = &traffic
+	}
 }

@@ -25,6 +25,10 @@ func TestResultsAreHeldAgainstTheRoofsOfTheRun(t *testing.T) {
 	if res := run(t, r, caseOf(kernels.Copy, kernels.FP64, n(50_000), 1)); res.Bound != bench.BandwidthBound || res.Level != "l2" || res.OfLimit != nil {
 		t.Errorf("copy: %+v", res)
 	}
+	// Ten times a level-2 cache: the copy's ordinary stores fetch what they overwrite.
+	if res := run(t, r, caseOf(kernels.Copy, kernels.FP64, n(2_000_000), 1)); res.Level != "memory" || !near(res.TrafficBytesPerS, 1.5**res.BytesPerS) {
+		t.Errorf("the traffic of a copy in memory: %+v", res)
+	}
 	use(goRelu(clock, time.Millisecond)) // 100,000 elements: 100 MFLOP/s, 0.8 GB/s
 	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(100_000), 1))
 	if !near(res.OfLimit, 1e8/1.572864e8) || res.Bound != bench.ComputeBound {
