@@ -326,7 +326,7 @@ func TestAKeptRateIsBoundByCompute(t *testing.T) {
 		r := newFake(t, clock, nil)
 		roof := func(k kernels.Kernel, level string, rate float64) {
 			res := bench.Result{Kernel: k, Precision: kernels.FP64, Threads: 1, Level: level, FlopPerS: &rate, BytesPerS: &rate}
-			r.roofs.Judge(&res, bench.Pass{Seconds: 1, Limit: kernels.FP32FP32})
+			r.roofs.Judge(&res, bench.Pass{Seconds: 1, Limit: kernels.FP32FP32, Engine: "fake"})
 		}
 		roof(kernels.FMA, bench.LevelRegister, 1e12)
 		roof(kernels.Copy, bench.LevelL1, 1e9)
