@@ -46,20 +46,20 @@ func Align(n uint64) {
 	build.Instruction(&ir.Instruction{Opcode: "PCALIGN", Operands: []operand.Op{operand.Imm(n)}})
 }
 
-// Rows addresses up to 8 rows that lie a stride apart, with few registers: Row(i) is the
+// Rows addresses rows that lie a stride apart, with few registers: Row(i) is the
 // start of row i.
 type Rows struct {
 	stride, stride3 reg.GPVirtual
-	base            []reg.GPVirtual // of rows 0, 4
+	base            []reg.GPVirtual // of rows 0, 4, 8, ...
 }
 
 // NewRows addresses n rows from first on; stride is in bytes.
 func NewRows(n int, first, stride reg.GPVirtual) Rows {
 	r := Rows{stride: stride, stride3: build.GP64(), base: []reg.GPVirtual{first}}
 	build.LEAQ(operand.Mem{Base: stride, Index: stride, Scale: 2}, r.stride3)
-	if n > 4 {
+	for i := 4; i < n; i += 4 {
 		r.base = append(r.base, build.GP64())
-		build.LEAQ(operand.Mem{Base: first, Index: stride, Scale: 4}, r.base[1])
+		build.LEAQ(operand.Mem{Base: r.base[i/4-1], Index: stride, Scale: 4}, r.base[i/4])
 	}
 	return r
 }
