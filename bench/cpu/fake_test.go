@@ -40,7 +40,7 @@ func newFake(t *testing.T, clock *fakeClock, f any) *Runner {
 	}
 	r.now = clock.now
 	r.clockHz = func(*cpu.Pool) (float64, bool) { return 3e9, true }
-	r.processUsage = func() (usage, bool) { return usage{cpuS: time.Duration(clock.ns.Load()).Seconds()}, true }
+	r.processUsage = func() (cpu.Usage, bool) { return cpu.Usage{CPU: time.Duration(clock.ns.Load())}, true }
 	return r
 }
 

@@ -56,7 +56,7 @@ type Runner struct {
 	pick         func(kernels.Kernel, kernels.Precision, string) (cpu.Impl, error)
 	now          func() time.Time
 	clockHz      func(*cpu.Pool) (float64, bool)
-	processUsage func() (usage, bool)
+	processUsage func() (cpu.Usage, bool)
 }
 
 // New prepares a Runner. Close ends its threads.
@@ -66,7 +66,7 @@ func New(m Machine) (*Runner, error) {
 	}
 	return &Runner{
 		machine: m, pools: map[int]*cpu.Pool{}, roofs: bench.NewRoofs(), dispatchS: map[int]float64{},
-		pick: cpu.Pick, now: time.Now, clockHz: coreClock, processUsage: processUsage,
+		pick: cpu.Pick, now: time.Now, clockHz: coreClock, processUsage: cpu.ProcessUsage,
 	}, nil
 }
 

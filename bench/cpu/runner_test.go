@@ -275,11 +275,11 @@ func TestDoubtsBecomeWarnings(t *testing.T) {
 	for want, set := range map[string]func(r *Runner, c *bench.Case){
 		bench.ClockUnknown: func(r *Runner, _ *bench.Case) { r.clockHz = func(*cpu.Pool) (float64, bool) { return 0, false } },
 		bench.Preempted: func(r *Runner, _ *bench.Case) {
-			all, taken := r.processUsage, usage{}
-			r.processUsage = func() (usage, bool) { // a tenth of the time is taken, in a switch at each reading
+			all, taken := r.processUsage, int64(0)
+			r.processUsage = func() (cpu.Usage, bool) { // a tenth of the time is taken, in a switch at each reading
 				u, known := all()
-				taken.switches++
-				return usage{cpuS: u.cpuS * 0.9, switches: taken.switches}, known
+				taken++
+				return cpu.Usage{CPU: u.CPU * 9 / 10, Involuntary: taken}, known
 			}
 		},
 		bench.CacheResident: func(_ *Runner, c *bench.Case) { c.Level = bench.LevelMemory },

@@ -1,6 +1,11 @@
 package cpu
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	"github.com/realflops/realflops/kernels/cpu"
+)
 
 // TestPreemptedIsTimeThatOthersTook: neither the runtime's own short visits nor threads that
 // wait for each other are preemption.
@@ -20,8 +25,10 @@ func TestPreemptedIsTimeThatOthersTook(t *testing.T) {
 		{"unknown", 1.5, 200, false, false},
 	} {
 		var sum tally
-		sum.add(usage{}, usage{c.cpuS / 2, c.switches / 2}, c.known, 0.5, 2)
-		sum.add(usage{1, 100}, usage{1 + c.cpuS/2, 100 + c.switches/2}, c.known, 0.5, 2)
+		half := cpu.Usage{CPU: time.Duration(c.cpuS / 2 * float64(time.Second)), Involuntary: c.switches / 2}
+		earlier := cpu.Usage{CPU: time.Second, Involuntary: 100}
+		sum.add(cpu.Usage{}, half, c.known, 0.5, 2)
+		sum.add(earlier, cpu.Usage{CPU: earlier.CPU + half.CPU, Involuntary: earlier.Involuntary + half.Involuntary}, c.known, 0.5, 2)
 		if got := len(sum.doubt()) > 0; got != c.warns {
 			t.Errorf("%s: warned %v, want %v", c.name, got, c.warns)
 		}

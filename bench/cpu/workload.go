@@ -40,10 +40,12 @@ func (w *workload) bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) error {
 		return bindUnary(w, c, f, pool)
 	case cpu.UnaryFunc[kernels.Float16]:
 		return bindUnary(w, c, f, pool)
-	case cpu.CopyFunc:
-		return bindElementwise(w, c, pool, 1, func(dst []float64, src [][]float64) { f(dst, src[0]) })
-	case cpu.TriadFunc:
-		return bindElementwise(w, c, pool, 2, func(dst []float64, src [][]float64) { f(dst, src[0], src[1], triadScalar) })
+	case cpu.ReadFunc:
+		return bindRead(w, c, pool, f)
+	case cpu.WriteFunc, cpu.CopyFunc, cpu.ScaleFunc, cpu.AddFunc, cpu.TriadFunc:
+		return bindStream(w, c, pool, streamOf(f))
+	case *cpu.Chase:
+		return bindChase(w, c, pool, f)
 	case *cpu.GEMM[float64, float64]:
 		return bindGEMM(w, c, pool, planOf(f))
 	case *cpu.GEMM[float32, float32]:
@@ -104,9 +106,6 @@ func (w *workload) bindFMA(c bench.Case, f cpu.FMAFunc, pool *cpu.Pool) {
 		return hashWord(hashBasis, math.Float64bits(want))
 	}
 }
-
-// triadScalar is the s of a = b + s·c, as in STREAM.
-const triadScalar = 3
 
 // chunk is how many elements one call of an elementwise kernel takes at most: enough
 // that the call does not count, few enough that the slowest engine asks within a second
@@ -174,8 +173,6 @@ func wanted[T bench.Element](k kernels.Kernel, in [][]T) []float64 {
 	f := map[kernels.Kernel]func(i int) float64{
 		kernels.ReLU:    func(i int) float64 { return max(value(in[0][i]), 0) },
 		kernels.Sigmoid: func(i int) float64 { return 1 / (1 + math.Exp(-value(in[0][i]))) },
-		kernels.Copy:    func(i int) float64 { return value(in[0][i]) },
-		kernels.Triad:   func(i int) float64 { return value(in[0][i]) + triadScalar*value(in[1][i]) },
 	}[k]
 	want := make([]float64, len(in[0]))
 	for i := range want {

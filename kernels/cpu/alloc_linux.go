@@ -6,10 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapPages maps at least size bytes, on a huge-page boundary where size is at least an eighth of one.
-func mapPages(size int) (block []byte, free func(), err error) {
+// mapPages maps at least size bytes: with huge pages and on a huge-page boundary where those are wanted and size is at
+// least an eighth of one.
+func mapPages(size int, huge bool) (block []byte, free func(), err error) {
 	const flags = unix.MAP_ANON | unix.MAP_PRIVATE
-	huge := size >= hugePage/8
+	small := !huge
+	huge = huge && size >= hugePage/8
 	length := size
 	if huge {
 		// Whole huge pages, plus one to move the start to a boundary.
@@ -20,6 +22,9 @@ func mapPages(size int) (block []byte, free func(), err error) {
 		return nil, nil, err
 	}
 	free = func() { _ = unix.Munmap(mapped) } // fails only for a range that was never mapped
+	if small {
+		_ = unix.Madvise(mapped, unix.MADV_NOHUGEPAGE) // where the system would give them unasked
+	}
 	if !huge {
 		return mapped[:size:size], free, nil
 	}

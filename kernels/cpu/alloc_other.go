@@ -6,7 +6,7 @@ import "unsafe"
 
 // mapPages takes the block from the Go heap, cut to begin on a page; the garbage collector gives
 // it back.
-func mapPages(size int) (block []byte, free func(), err error) {
+func mapPages(size int, _ bool) (block []byte, free func(), err error) {
 	const page = 4096
 	raw := make([]byte, size+page)
 	start := int(-uintptr(unsafe.Pointer(unsafe.SliceData(raw))) % page)

@@ -18,6 +18,7 @@ import (
 const (
 	GoAVX2NT   = "go-avx2-nt"   // stores that bypass the caches; only where asked for
 	GoAVX512NT = "go-avx512-nt" // so too
+	Go4K       = "go-4k"        // plain Go with its operands on small pages; so too
 	GoString   = "go-string"    // amd64's REP MOVSQ and REP STOSQ; so too
 
 	Go           = "go"             // plain Go, everywhere
@@ -37,7 +38,7 @@ const (
 
 // engines are all of them in order of preference, the last first.
 var engines = []string{
-	GoAVX2NT, GoAVX512NT, GoString,
+	GoAVX2NT, GoAVX512NT, GoString, Go4K,
 	Go, GoNEON, GoNEONFP16, GoNEONDot, GoNEONBF16, GoNEONI8MM,
 	GoAVX2, GoAVXVNNI, GoAVX512, GoAVX512VNNI, GoAVX512BF16, GoAVX512FP16, GoAMX,
 }

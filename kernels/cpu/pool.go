@@ -24,12 +24,19 @@ const (
 // woken by a word in memory that they watch, since waking a locked goroutine through a channel takes
 // about 50 µs, as long as a whole small GEMM; after a short idle time they park.
 //
+// Threads run where the system puts them, or where [Pool.Pin] does, and a Pool notices when others
+// take their CPUs: see [Pool.Contended].
+//
 // A Pool is used by one goroutine at a time, but for [Pool.Stop] and [Pool.Stopped], which any may call.
 type Pool struct {
 	threads int
 	workers []*worker // of threads 1, 2, ...
 	ended   sync.WaitGroup
 	closed  bool // published by round
+
+	seats []seat // of all threads; see Pin
+	place []int  // the CPU of each, or nil; published by round
+	watch watch
 
 	f     func(tid int) // of the Run in progress, published by round
 	_     cacheLine
@@ -55,7 +62,8 @@ type worker struct {
 
 // NewPool starts a pool of the given number of threads, at least 1. Close ends it.
 func NewPool(threads int) *Pool {
-	p := &Pool{threads: max(1, threads)}
+	p := &Pool{threads: max(1, threads), watch: newWatch()}
+	p.seats = make([]seat, p.threads)
 	for tid := 1; tid < p.threads; tid++ {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -74,13 +82,16 @@ func (p *Pool) Run(f func(tid int)) {
 	if p.stopped.Load() {
 		return
 	}
+	defer p.watch.ran(p.threads)
 	if p.threads == 1 {
+		p.settle(0)
 		f(0)
 		return
 	}
 	p.f = f
 	p.busy.Store(int64(len(p.workers)))
 	p.start()
+	p.settle(0)
 	f(0)
 	await(func() bool { return p.busy.Load() == 0 })
 	p.f = nil
@@ -147,6 +158,7 @@ func (p *Pool) serve(w *worker, tid int) {
 		if p.closed {
 			return
 		}
+		p.settle(tid)
 		p.f(tid)
 		p.busy.Add(-1)
 	}

@@ -82,6 +82,19 @@ func ReadTopology(root string) (Topology, error) {
 	return t, nil
 }
 
+// Host is the topology of this machine, as far as the process may run on it by its cpuset and affinity.
+func Host() (Topology, error) {
+	t, err := ReadTopology("/")
+	if err != nil {
+		return t, err
+	}
+	allowed, err := AllowedCPUs()
+	if err != nil {
+		return t, err
+	}
+	return t.Within(allowed), nil
+}
+
 // readNodes lists the memory nodes, or one with all CPUs where the kernel knows of none.
 func readNodes(root string, online []int) ([]MemoryNode, error) {
 	ids, err := readList(filepath.Join(root, sysNode, "online"))
@@ -161,7 +174,9 @@ func (t Topology) Order() []int {
 	return order
 }
 
-func typeRank(name string) int { return max(0, slices.Index([]string{"core", "atom", "lowpower"}, name)) }
+func typeRank(name string) int {
+	return max(0, slices.Index([]string{"core", "atom", "lowpower"}, name))
+}
 
 // Cores is how many physical cores there are, and Threads how many CPUs the best equipped of them has.
 func (t Topology) Cores() (cores, threads int) {

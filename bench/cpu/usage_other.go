@@ -1,5 +1,0 @@
-//go:build !unix
-
-package cpu
-
-func processUsage() (usage, bool) { return usage{}, false }

@@ -1,0 +1,73 @@
+package cpu
+
+import "fmt"
+
+// seat is where a thread of a pool is. The thread alone reads and writes it.
+type seat struct {
+	pinned bool
+	cpu    int
+	home   affinity // before it was pinned
+	err    error
+	_      cacheLine
+}
+
+// Pin puts thread i of the pool on cpus[i] until [Pool.Unpin], and tells why it cannot. Thread 0 is the
+// caller's: its goroutine must be locked to it (runtime.LockOSThread), start no process (a child inherits the CPUs of
+// the thread that starts it) and call Unpin before it unlocks it. While the pool is contended its
+// threads are let go: a thread bound to a CPU that another program runs on waits, and others run beside it.
+func (p *Pool) Pin(cpus []int) error {
+	if len(cpus) < p.threads {
+		return fmt.Errorf("cannot pin %d threads to %d CPUs: each takes one", p.threads, len(cpus))
+	}
+	p.place = cpus
+	p.Run(func(int) {})
+	for t := range p.seats {
+		if err := p.seats[t].err; err != nil {
+			p.Unpin()
+			return fmt.Errorf("thread %d: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// Unpin lets every thread run where it could before Pin.
+func (p *Pool) Unpin() {
+	if p.place == nil {
+		return
+	}
+	p.place = nil
+	if p.Stopped() { // no thread will come: the workers end with the pool
+		p.settle(0)
+		return
+	}
+	p.Run(func(int) {})
+}
+
+// settle moves the calling thread to where it should be.
+func (p *Pool) settle(tid int) {
+	s := &p.seats[tid]
+	if p.place == nil || p.watch.contended {
+		if s.pinned {
+			s.err, s.pinned = s.home.apply(), false
+		}
+		return
+	}
+	if cpu := p.place[tid]; !s.pinned || s.cpu != cpu {
+		s.err = s.move(cpu)
+	}
+}
+
+func (s *seat) move(cpu int) error {
+	if !s.pinned {
+		home, err := threadAffinity()
+		if err != nil {
+			return err
+		}
+		s.home = home
+	}
+	if err := only(cpu).apply(); err != nil {
+		return err
+	}
+	s.pinned, s.cpu = true, cpu
+	return nil
+}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package cpu
+
+// ProcessUsage is not known here.
+func ProcessUsage() (u Usage, ok bool) { return Usage{}, false }
