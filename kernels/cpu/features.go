@@ -23,6 +23,11 @@ var (
 	needsAVX512VNNI = append(needsAVX512[:4:4], "avx512vnni")
 	needsAVX512BF16 = append(needsAVX512[:4:4], "avx512bf16")
 	needsAVX512FP16 = append(needsAVX512[:4:4], "avx512fp16")
+	needsNEON       = []string{"asimd"}
+	needsNEONFP16   = append(needsNEON[:1:1], "asimdhp")
+	needsNEONDot    = append(needsNEON[:1:1], "asimddp")
+	needsNEONBF16   = append(needsNEON[:1:1], "bf16")
+	needsNEONI8MM   = append(needsNEON[:1:1], "i8mm")
 )
 
 // HasFeature reports whether this CPU has the instruction set and the operating system has

@@ -36,7 +36,7 @@ func fmaGo[T float32 | float64](n int) float64 {
 }
 
 // sum adds in fp64, where the counts of all chains together stay exact.
-func sum[T float32 | float64](chains []T) float64 {
+func sum[T float32 | float64 | int32](chains []T) float64 {
 	total := 0.0
 	for _, x := range chains {
 		total += float64(x)
