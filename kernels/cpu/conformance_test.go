@@ -56,7 +56,14 @@ func TestConformance(t *testing.T) {
 }
 
 // arithmetics are the engines whose instructions do not sum as the types say.
-var arithmetics = map[string]kerneltest.Arithmetic{}
+var arithmetics = map[string]kerneltest.Arithmetic{
+	// BFMMLA takes subnormal operands as zero and rounds to odd, which errs by less than a unit in the last place where
+	// rounding to nearest errs by half of one: once as it adds two products, which are exact, and once as it adds their sum to
+	// C (Arm Architecture Reference Manual, DDI 0487, BFDotAdd with FPCR.EBF = 0, which is how Linux starts a
+	// process). That is ceil(k/2) errors of 2^-23, at most 1.5 k of 2^-24; one more for each block along k is
+	// within it.
+	GoNEONBF16: {Unit: 1.5 * 0x1p-24, FlushesSubnormals: true},
+}
 
 // needs skips, by name, what this CPU lacks the instructions for.
 func needs(t testing.TB, impl Impl) {

@@ -16,7 +16,7 @@ func main() {
 	for _, file := range []struct {
 		name string
 		fill func(asm, stubs *text)
-	}{{"fma_neon", fmaFile}} {
+	}{{"fma_neon", fmaFile}, {"gemm_neon", gemmFile}, {"pack_neon", packFile}} {
 		asm, stubs := newAssembly(), new(text)
 		stubs.WriteString(notice + "\npackage cpu\n")
 		file.fill(asm, stubs)

@@ -35,10 +35,14 @@ func (t *text) word(w word) { fmt.Fprintf(t, "\tWORD $0x%08x // %s\n", w.code, w
 
 // loadQ loads vectors that lie one after the other at an offset from a register, in pairs where an
 // instruction of pairs reaches them.
-func (t *text) loadQ(base string, offset int, vectors ...int) { t.pairs("FLDPQ", base, offset, vectors) }
+func (t *text) loadQ(base string, offset int, vectors ...int) {
+	t.pairs("FLDPQ", base, offset, vectors)
+}
 
 // storeQ is the counterpart.
-func (t *text) storeQ(base string, offset int, vectors ...int) { t.pairs("FSTPQ", base, offset, vectors) }
+func (t *text) storeQ(base string, offset int, vectors ...int) {
+	t.pairs("FSTPQ", base, offset, vectors)
+}
 
 func (t *text) pairs(pair, base string, offset int, vectors []int) {
 	const reach = 1008 // the immediate is 7 bits, signed, of 16 bytes
