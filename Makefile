@@ -105,8 +105,8 @@ clean: ## remove what was built (the tools stay; rm -r .tools removes them)
 start:
 	@rm -rf $(LOGS) && mkdir -p $(LOGS) && date +%s >$(LOGS)/started
 
-packages: # gcc and libc for -race and the worker, qemu for arm64, python3 for the GPU kernels' compiler, systemd-analyze for deploy/
-	sh scripts/packages.sh gcc libc6-dev binutils qemu-user-static python3-venv jq util-linux systemd
+packages: # gcc and libc for -race and the worker, qemu and a disassembler for arm64, python3 for the GPU kernels' compiler, systemd-analyze for deploy/
+	sh scripts/packages.sh gcc libc6-dev binutils binutils-aarch64-linux-gnu qemu-user-static python3-venv jq util-linux systemd
 
 check-generated: ## fail where the committed assembly is not what its generator makes
 	sh scripts/check-generated.sh

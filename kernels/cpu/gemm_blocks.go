@@ -1,7 +1,5 @@
 package cpu
 
-import "github.com/klauspost/cpuid/v2"
-
 // blocking is how a product is cut into pieces that stay in a cache, after K. Goto and R. van de Geijn, "Anatomy of
 // high-performance matrix multiplication", ACM TOMS 34(3), 2008: a block of A, MC x KC, and one of B, KC x NC, are packed
 // into panels that the microkernel reads from end to end.
@@ -31,7 +29,7 @@ func (f *tiles) blocksFor(l1, l2 int) blocking {
 }
 
 // blocks is the blocking for this CPU.
-func (f *tiles) blocks() blocking { return f.blocksFor(cpuid.CPU.Cache.L1D, cpuid.CPU.Cache.L2) }
+func (f *tiles) blocks() blocking { return f.blocksFor(cacheL1, cacheL2) }
 
 // alignK is what blocks along k are multiples of: whole steps, and enough of them that loops and packers, which take
 // several at once, seldom have a rest.

@@ -14,33 +14,6 @@ TEXT gemmNEONFP32r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD R3, R8
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -74,37 +47,6 @@ TEXT gemmNEONFP32r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -147,41 +89,6 @@ TEXT gemmNEONFP32r3v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -233,45 +140,6 @@ TEXT gemmNEONFP32r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
-	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
-	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
-	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -332,49 +200,6 @@ TEXT gemmNEONFP32r5v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -444,53 +269,6 @@ TEXT gemmNEONFP32r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -569,57 +347,6 @@ TEXT gemmNEONFP32r7v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -707,61 +434,6 @@ TEXT gemmNEONFP32r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
-	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
-	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
-	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
-	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
-	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -835,37 +507,6 @@ TEXT gemmNEONFP32r1v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -903,45 +544,6 @@ TEXT gemmNEONFP32r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -991,53 +593,6 @@ TEXT gemmNEONFP32r3v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -1099,61 +654,6 @@ TEXT gemmNEONFP32r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 96(R1), F0
-	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -1227,69 +727,6 @@ TEXT gemmNEONFP32r5v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -1375,77 +812,6 @@ TEXT gemmNEONFP32r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -1543,85 +909,6 @@ TEXT gemmNEONFP32r7v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
 	WORD $0x6f00e410 // movi v16.2d, #0x0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -1731,93 +1018,6 @@ TEXT gemmNEONFP32r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
-	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
-	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
-	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
-	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
-	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
-	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
-	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
-	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
-	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
-	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
-	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
-	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
-	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
-	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
-	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
-	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
-	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
-	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
-	ADD $128, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -3362,6 +2562,3958 @@ TEXT ·gemmNEONFP32(SB), NOSPLIT, $0-8
 	MOVD R0, ret+0(FP)
 	RET
 
+TEXT gemmNEONFP32DirectFP16r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r3v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
+	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r5v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r7v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	ADD R6, R3
+	FMOVQ F9, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
+	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	ADD R6, R3
+	FMOVQ F9, 0(R3)
+	ADD R6, R3
+	FMOVQ F10, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r1v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r3v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	ADD R6, R3
+	FSTPQ (F9, F10), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r5v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r7v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
+	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	ADD R6, R3
+	FSTPQ (F16, F17), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
+	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
+	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
+	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d652 // fadd v18.4s, v18.4s, v0.4s
+	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	ADD R6, R3
+	FSTPQ (F16, F17), 0(R3)
+	ADD R6, R3
+	FSTPQ (F18, F19), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r1v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 16(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r2v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 16(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r3v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 16(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4f80182a // fmla v10.4s, v1.4s, v0.s[2]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	FMOVQ F12, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r4v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x0e217821 // fcvtl v1.4s, v1.4h
+	FMOVD 8(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 16(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4f80182a // fmla v10.4s, v1.4s, v0.s[2]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0182d // fmla v13.4s, v1.4s, v0.s[3]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	WORD $0x4e21d5ce // fadd v14.4s, v14.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	FMOVQ F12, 32(R3)
+	ADD R6, R3
+	FSTPQ (F13, F14), 0(R3)
+	FMOVQ F15, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r5v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r6v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r7v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	WORD $0x6f00e417 // movi v23.2d, #0x0
+	WORD $0x6f00e418 // movi v24.2d, #0x0
+	WORD $0x6f00e419 // movi v25.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	WORD $0x4f811857 // fmla v23.4s, v2.4s, v1.s[2]
+	WORD $0x4f811878 // fmla v24.4s, v3.4s, v1.s[2]
+	WORD $0x4f811899 // fmla v25.4s, v4.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
+	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
+	WORD $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	ADD R6, R3
+	FSTPQ (F23, F24), 0(R3)
+	FMOVQ F25, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectFP16r8v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	WORD $0x6f00e417 // movi v23.2d, #0x0
+	WORD $0x6f00e418 // movi v24.2d, #0x0
+	WORD $0x6f00e419 // movi v25.2d, #0x0
+	WORD $0x6f00e41a // movi v26.2d, #0x0
+	WORD $0x6f00e41b // movi v27.2d, #0x0
+	WORD $0x6f00e41c // movi v28.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x0e217842 // fcvtl v2.4s, v2.4h
+	FMOVD 8(R2), F3
+	WORD $0x0e217863 // fcvtl v3.4s, v3.4h
+	FMOVD 16(R2), F4
+	WORD $0x0e217884 // fcvtl v4.4s, v4.4h
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	WORD $0x4f811857 // fmla v23.4s, v2.4s, v1.s[2]
+	WORD $0x4f811878 // fmla v24.4s, v3.4s, v1.s[2]
+	WORD $0x4f811899 // fmla v25.4s, v4.4s, v1.s[2]
+	WORD $0x4fa1185a // fmla v26.4s, v2.4s, v1.s[3]
+	WORD $0x4fa1187b // fmla v27.4s, v3.4s, v1.s[3]
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
+	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
+	WORD $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d75a // fadd v26.4s, v26.4s, v0.4s
+	WORD $0x4e21d77b // fadd v27.4s, v27.4s, v1.4s
+	WORD $0x4e22d79c // fadd v28.4s, v28.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	ADD R6, R3
+	FSTPQ (F23, F24), 0(R3)
+	FMOVQ F25, 32(R3)
+	ADD R6, R3
+	FSTPQ (F26, F27), 0(R3)
+	FMOVQ F28, 32(R3)
+	RET
+
+DATA gemmNEONFP32DirectFP16Table<>+0(SB)/8, $gemmNEONFP32DirectFP16r1v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+8(SB)/8, $gemmNEONFP32DirectFP16r2v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+16(SB)/8, $gemmNEONFP32DirectFP16r3v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+24(SB)/8, $gemmNEONFP32DirectFP16r4v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+32(SB)/8, $gemmNEONFP32DirectFP16r5v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+40(SB)/8, $gemmNEONFP32DirectFP16r6v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+48(SB)/8, $gemmNEONFP32DirectFP16r7v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+56(SB)/8, $gemmNEONFP32DirectFP16r8v1<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+64(SB)/8, $gemmNEONFP32DirectFP16r1v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+72(SB)/8, $gemmNEONFP32DirectFP16r2v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+80(SB)/8, $gemmNEONFP32DirectFP16r3v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+88(SB)/8, $gemmNEONFP32DirectFP16r4v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+96(SB)/8, $gemmNEONFP32DirectFP16r5v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+104(SB)/8, $gemmNEONFP32DirectFP16r6v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+112(SB)/8, $gemmNEONFP32DirectFP16r7v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+120(SB)/8, $gemmNEONFP32DirectFP16r8v2<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+128(SB)/8, $gemmNEONFP32DirectFP16r1v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+136(SB)/8, $gemmNEONFP32DirectFP16r2v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+144(SB)/8, $gemmNEONFP32DirectFP16r3v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+152(SB)/8, $gemmNEONFP32DirectFP16r4v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+160(SB)/8, $gemmNEONFP32DirectFP16r5v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+168(SB)/8, $gemmNEONFP32DirectFP16r6v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+176(SB)/8, $gemmNEONFP32DirectFP16r7v3<>(SB)
+DATA gemmNEONFP32DirectFP16Table<>+184(SB)/8, $gemmNEONFP32DirectFP16r8v3<>(SB)
+GLOBL gemmNEONFP32DirectFP16Table<>(SB), RODATA, $192
+
+// func gemmNEONFP32DirectFP16() *[24]uintptr
+TEXT ·gemmNEONFP32DirectFP16(SB), NOSPLIT, $0-8
+	MOVD $gemmNEONFP32DirectFP16Table<>(SB), R0
+	MOVD R0, ret+0(FP)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r3v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e402 // movi v2.2d, #0x0
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801022 // fmla v2.4s, v1.4s, v0.s[0]
+	WORD $0x4fa01023 // fmla v3.4s, v1.4s, v0.s[1]
+	WORD $0x4f801824 // fmla v4.4s, v1.4s, v0.s[2]
+	WORD $0x4fa01825 // fmla v5.4s, v1.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+store:
+	FMOVQ F2, 0(R3)
+	ADD R6, R3
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r5v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r7v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	ADD R6, R3
+	FMOVQ F9, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801043 // fmla v3.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01044 // fmla v4.4s, v2.4s, v0.s[1]
+	WORD $0x4f801845 // fmla v5.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01846 // fmla v6.4s, v2.4s, v0.s[3]
+	WORD $0x4f811047 // fmla v7.4s, v2.4s, v1.s[0]
+	WORD $0x4fa11048 // fmla v8.4s, v2.4s, v1.s[1]
+	WORD $0x4f811849 // fmla v9.4s, v2.4s, v1.s[2]
+	WORD $0x4fa1184a // fmla v10.4s, v2.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	ADD R6, R8
+	FMOVQ 0(R8), F0
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+store:
+	FMOVQ F3, 0(R3)
+	ADD R6, R3
+	FMOVQ F4, 0(R3)
+	ADD R6, R3
+	FMOVQ F5, 0(R3)
+	ADD R6, R3
+	FMOVQ F6, 0(R3)
+	ADD R6, R3
+	FMOVQ F7, 0(R3)
+	ADD R6, R3
+	FMOVQ F8, 0(R3)
+	ADD R6, R3
+	FMOVQ F9, 0(R3)
+	ADD R6, R3
+	FMOVQ F10, 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r1v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r3v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e403 // movi v3.2d, #0x0
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801023 // fmla v3.4s, v1.4s, v0.s[0]
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4fa01025 // fmla v5.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4f801827 // fmla v7.4s, v1.4s, v0.s[2]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4fa01829 // fmla v9.4s, v1.4s, v0.s[3]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+store:
+	FSTPQ (F3, F4), 0(R3)
+	ADD R6, R3
+	FSTPQ (F5, F6), 0(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	ADD R6, R3
+	FSTPQ (F9, F10), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r5v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r7v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
+	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	ADD R6, R3
+	FSTPQ (F16, F17), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801044 // fmla v4.4s, v2.4s, v0.s[0]
+	WORD $0x4f801065 // fmla v5.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01046 // fmla v6.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01067 // fmla v7.4s, v3.4s, v0.s[1]
+	WORD $0x4f801848 // fmla v8.4s, v2.4s, v0.s[2]
+	WORD $0x4f801869 // fmla v9.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0184a // fmla v10.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186b // fmla v11.4s, v3.4s, v0.s[3]
+	WORD $0x4f81104c // fmla v12.4s, v2.4s, v1.s[0]
+	WORD $0x4f81106d // fmla v13.4s, v3.4s, v1.s[0]
+	WORD $0x4fa1104e // fmla v14.4s, v2.4s, v1.s[1]
+	WORD $0x4fa1106f // fmla v15.4s, v3.4s, v1.s[1]
+	WORD $0x4f811850 // fmla v16.4s, v2.4s, v1.s[2]
+	WORD $0x4f811871 // fmla v17.4s, v3.4s, v1.s[2]
+	WORD $0x4fa11852 // fmla v18.4s, v2.4s, v1.s[3]
+	WORD $0x4fa11873 // fmla v19.4s, v3.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x4e21d631 // fadd v17.4s, v17.4s, v1.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	WORD $0x4e20d652 // fadd v18.4s, v18.4s, v0.4s
+	WORD $0x4e21d673 // fadd v19.4s, v19.4s, v1.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	ADD R6, R3
+	FSTPQ (F6, F7), 0(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	ADD R6, R3
+	FSTPQ (F12, F13), 0(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	ADD R6, R3
+	FSTPQ (F16, F17), 0(R3)
+	ADD R6, R3
+	FSTPQ (F18, F19), 0(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r1v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 16(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r2v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 16(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r3v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 16(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4f80182a // fmla v10.4s, v1.4s, v0.s[2]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	FMOVQ F12, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r4v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e404 // movi v4.2d, #0x0
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F1
+	WORD $0x2e613821 // shll v1.4s, v1.4h, #16
+	FMOVD 8(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 16(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	ADD R11, R2
+	FMOVQ 0(R1), F0
+	WORD $0x4f801024 // fmla v4.4s, v1.4s, v0.s[0]
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4fa01027 // fmla v7.4s, v1.4s, v0.s[1]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4f80182a // fmla v10.4s, v1.4s, v0.s[2]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4fa0182d // fmla v13.4s, v1.4s, v0.s[3]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	WORD $0x4e22d58c // fadd v12.4s, v12.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	WORD $0x4e21d5ce // fadd v14.4s, v14.4s, v1.4s
+	WORD $0x4e22d5ef // fadd v15.4s, v15.4s, v2.4s
+store:
+	FSTPQ (F4, F5), 0(R3)
+	FMOVQ F6, 32(R3)
+	ADD R6, R3
+	FSTPQ (F7, F8), 0(R3)
+	FMOVQ F9, 32(R3)
+	ADD R6, R3
+	FSTPQ (F10, F11), 0(R3)
+	FMOVQ F12, 32(R3)
+	ADD R6, R3
+	FSTPQ (F13, F14), 0(R3)
+	FMOVQ F15, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r5v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	FMOVD 16(R2), F4
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r6v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	FMOVD 16(R2), F4
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r7v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	WORD $0x6f00e417 // movi v23.2d, #0x0
+	WORD $0x6f00e418 // movi v24.2d, #0x0
+	WORD $0x6f00e419 // movi v25.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	FMOVD 16(R2), F4
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	WORD $0x4f811857 // fmla v23.4s, v2.4s, v1.s[2]
+	WORD $0x4f811878 // fmla v24.4s, v3.4s, v1.s[2]
+	WORD $0x4f811899 // fmla v25.4s, v4.4s, v1.s[2]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
+	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
+	WORD $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	ADD R6, R3
+	FSTPQ (F23, F24), 0(R3)
+	FMOVQ F25, 32(R3)
+	RET
+
+TEXT gemmNEONFP32DirectBF16r8v3<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVD 0(R0), R1
+	MOVD 8(R0), R2
+	MOVD 16(R0), R3
+	MOVD 24(R0), R4
+	MOVD 32(R0), R5
+	MOVD 48(R0), R6
+	MOVD 56(R0), R7
+	MOVD 40(R0), R11
+	MOVD R3, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	ADD R6, R8
+	PRFM (R8), PSTL1KEEP
+	WORD $0x6f00e405 // movi v5.2d, #0x0
+	WORD $0x6f00e406 // movi v6.2d, #0x0
+	WORD $0x6f00e407 // movi v7.2d, #0x0
+	WORD $0x6f00e408 // movi v8.2d, #0x0
+	WORD $0x6f00e409 // movi v9.2d, #0x0
+	WORD $0x6f00e40a // movi v10.2d, #0x0
+	WORD $0x6f00e40b // movi v11.2d, #0x0
+	WORD $0x6f00e40c // movi v12.2d, #0x0
+	WORD $0x6f00e40d // movi v13.2d, #0x0
+	WORD $0x6f00e40e // movi v14.2d, #0x0
+	WORD $0x6f00e40f // movi v15.2d, #0x0
+	WORD $0x6f00e410 // movi v16.2d, #0x0
+	WORD $0x6f00e411 // movi v17.2d, #0x0
+	WORD $0x6f00e412 // movi v18.2d, #0x0
+	WORD $0x6f00e413 // movi v19.2d, #0x0
+	WORD $0x6f00e414 // movi v20.2d, #0x0
+	WORD $0x6f00e415 // movi v21.2d, #0x0
+	WORD $0x6f00e416 // movi v22.2d, #0x0
+	WORD $0x6f00e417 // movi v23.2d, #0x0
+	WORD $0x6f00e418 // movi v24.2d, #0x0
+	WORD $0x6f00e419 // movi v25.2d, #0x0
+	WORD $0x6f00e41a // movi v26.2d, #0x0
+	WORD $0x6f00e41b // movi v27.2d, #0x0
+	WORD $0x6f00e41c // movi v28.2d, #0x0
+	CBZ R5, done
+one:
+	FMOVD 0(R2), F2
+	WORD $0x2e613842 // shll v2.4s, v2.4h, #16
+	FMOVD 8(R2), F3
+	WORD $0x2e613863 // shll v3.4s, v3.4h, #16
+	FMOVD 16(R2), F4
+	WORD $0x2e613884 // shll v4.4s, v4.4h, #16
+	ADD R11, R2
+	FLDPQ 0(R1), (F0, F1)
+	WORD $0x4f801045 // fmla v5.4s, v2.4s, v0.s[0]
+	WORD $0x4f801066 // fmla v6.4s, v3.4s, v0.s[0]
+	WORD $0x4f801087 // fmla v7.4s, v4.4s, v0.s[0]
+	WORD $0x4fa01048 // fmla v8.4s, v2.4s, v0.s[1]
+	WORD $0x4fa01069 // fmla v9.4s, v3.4s, v0.s[1]
+	WORD $0x4fa0108a // fmla v10.4s, v4.4s, v0.s[1]
+	WORD $0x4f80184b // fmla v11.4s, v2.4s, v0.s[2]
+	WORD $0x4f80186c // fmla v12.4s, v3.4s, v0.s[2]
+	WORD $0x4f80188d // fmla v13.4s, v4.4s, v0.s[2]
+	WORD $0x4fa0184e // fmla v14.4s, v2.4s, v0.s[3]
+	WORD $0x4fa0186f // fmla v15.4s, v3.4s, v0.s[3]
+	WORD $0x4fa01890 // fmla v16.4s, v4.4s, v0.s[3]
+	WORD $0x4f811051 // fmla v17.4s, v2.4s, v1.s[0]
+	WORD $0x4f811072 // fmla v18.4s, v3.4s, v1.s[0]
+	WORD $0x4f811093 // fmla v19.4s, v4.4s, v1.s[0]
+	WORD $0x4fa11054 // fmla v20.4s, v2.4s, v1.s[1]
+	WORD $0x4fa11075 // fmla v21.4s, v3.4s, v1.s[1]
+	WORD $0x4fa11096 // fmla v22.4s, v4.4s, v1.s[1]
+	WORD $0x4f811857 // fmla v23.4s, v2.4s, v1.s[2]
+	WORD $0x4f811878 // fmla v24.4s, v3.4s, v1.s[2]
+	WORD $0x4f811899 // fmla v25.4s, v4.4s, v1.s[2]
+	WORD $0x4fa1185a // fmla v26.4s, v2.4s, v1.s[3]
+	WORD $0x4fa1187b // fmla v27.4s, v3.4s, v1.s[3]
+	WORD $0x4fa1189c // fmla v28.4s, v4.4s, v1.s[3]
+	ADD $32, R1
+	SUB $1, R5
+	CBNZ R5, one
+done:
+	CBZ R7, store
+	MOVD R3, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x4e22d5ad // fadd v13.4s, v13.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4e22d673 // fadd v19.4s, v19.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
+	WORD $0x4e21d6b5 // fadd v21.4s, v21.4s, v1.4s
+	WORD $0x4e22d6d6 // fadd v22.4s, v22.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
+	WORD $0x4e21d718 // fadd v24.4s, v24.4s, v1.4s
+	WORD $0x4e22d739 // fadd v25.4s, v25.4s, v2.4s
+	ADD R6, R8
+	FLDPQ 0(R8), (F0, F1)
+	FMOVQ 32(R8), F2
+	WORD $0x4e20d75a // fadd v26.4s, v26.4s, v0.4s
+	WORD $0x4e21d77b // fadd v27.4s, v27.4s, v1.4s
+	WORD $0x4e22d79c // fadd v28.4s, v28.4s, v2.4s
+store:
+	FSTPQ (F5, F6), 0(R3)
+	FMOVQ F7, 32(R3)
+	ADD R6, R3
+	FSTPQ (F8, F9), 0(R3)
+	FMOVQ F10, 32(R3)
+	ADD R6, R3
+	FSTPQ (F11, F12), 0(R3)
+	FMOVQ F13, 32(R3)
+	ADD R6, R3
+	FSTPQ (F14, F15), 0(R3)
+	FMOVQ F16, 32(R3)
+	ADD R6, R3
+	FSTPQ (F17, F18), 0(R3)
+	FMOVQ F19, 32(R3)
+	ADD R6, R3
+	FSTPQ (F20, F21), 0(R3)
+	FMOVQ F22, 32(R3)
+	ADD R6, R3
+	FSTPQ (F23, F24), 0(R3)
+	FMOVQ F25, 32(R3)
+	ADD R6, R3
+	FSTPQ (F26, F27), 0(R3)
+	FMOVQ F28, 32(R3)
+	RET
+
+DATA gemmNEONFP32DirectBF16Table<>+0(SB)/8, $gemmNEONFP32DirectBF16r1v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+8(SB)/8, $gemmNEONFP32DirectBF16r2v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+16(SB)/8, $gemmNEONFP32DirectBF16r3v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+24(SB)/8, $gemmNEONFP32DirectBF16r4v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+32(SB)/8, $gemmNEONFP32DirectBF16r5v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+40(SB)/8, $gemmNEONFP32DirectBF16r6v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+48(SB)/8, $gemmNEONFP32DirectBF16r7v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+56(SB)/8, $gemmNEONFP32DirectBF16r8v1<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+64(SB)/8, $gemmNEONFP32DirectBF16r1v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+72(SB)/8, $gemmNEONFP32DirectBF16r2v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+80(SB)/8, $gemmNEONFP32DirectBF16r3v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+88(SB)/8, $gemmNEONFP32DirectBF16r4v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+96(SB)/8, $gemmNEONFP32DirectBF16r5v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+104(SB)/8, $gemmNEONFP32DirectBF16r6v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+112(SB)/8, $gemmNEONFP32DirectBF16r7v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+120(SB)/8, $gemmNEONFP32DirectBF16r8v2<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+128(SB)/8, $gemmNEONFP32DirectBF16r1v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+136(SB)/8, $gemmNEONFP32DirectBF16r2v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+144(SB)/8, $gemmNEONFP32DirectBF16r3v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+152(SB)/8, $gemmNEONFP32DirectBF16r4v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+160(SB)/8, $gemmNEONFP32DirectBF16r5v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+168(SB)/8, $gemmNEONFP32DirectBF16r6v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+176(SB)/8, $gemmNEONFP32DirectBF16r7v3<>(SB)
+DATA gemmNEONFP32DirectBF16Table<>+184(SB)/8, $gemmNEONFP32DirectBF16r8v3<>(SB)
+GLOBL gemmNEONFP32DirectBF16Table<>(SB), RODATA, $192
+
+// func gemmNEONFP32DirectBF16() *[24]uintptr
+TEXT ·gemmNEONFP32DirectBF16(SB), NOSPLIT, $0-8
+	MOVD $gemmNEONFP32DirectBF16Table<>(SB), R0
+	MOVD R0, ret+0(FP)
+	RET
+
 TEXT gemmNEONFP64r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
@@ -3374,33 +6526,6 @@ TEXT gemmNEONFP64r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD R3, R8
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 128(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 192(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -3434,37 +6559,6 @@ TEXT gemmNEONFP64r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01823 // fmla v3.2d, v1.2d, v0.d[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01823 // fmla v3.2d, v1.2d, v0.d[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 128(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01823 // fmla v3.2d, v1.2d, v0.d[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 192(R1), F0
-	WORD $0x4fc01022 // fmla v2.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01823 // fmla v3.2d, v1.2d, v0.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -3507,41 +6601,6 @@ TEXT gemmNEONFP64r3v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -3593,45 +6652,6 @@ TEXT gemmNEONFP64r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11846 // fmla v6.2d, v2.2d, v1.d[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11846 // fmla v6.2d, v2.2d, v1.d[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11846 // fmla v6.2d, v2.2d, v1.d[1]
-	FMOVQ 0(R2), F2
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	WORD $0x4fc01043 // fmla v3.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01844 // fmla v4.2d, v2.2d, v0.d[1]
-	WORD $0x4fc11045 // fmla v5.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11846 // fmla v6.2d, v2.2d, v1.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -3692,53 +6712,6 @@ TEXT gemmNEONFP64r5v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F3
@@ -3809,57 +6782,6 @@ TEXT gemmNEONFP64r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	WORD $0x4fc21869 // fmla v9.2d, v3.2d, v2.d[1]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	WORD $0x4fc21869 // fmla v9.2d, v3.2d, v2.d[1]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	WORD $0x4fc21869 // fmla v9.2d, v3.2d, v2.d[1]
-	FMOVQ 0(R2), F3
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	WORD $0x4fc01064 // fmla v4.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01865 // fmla v5.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11066 // fmla v6.2d, v3.2d, v1.d[0]
-	WORD $0x4fc11867 // fmla v7.2d, v3.2d, v1.d[1]
-	WORD $0x4fc21068 // fmla v8.2d, v3.2d, v2.d[0]
-	WORD $0x4fc21869 // fmla v9.2d, v3.2d, v2.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F3
@@ -3939,61 +6861,6 @@ TEXT gemmNEONFP64r7v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F4
@@ -4082,65 +6949,6 @@ TEXT gemmNEONFP64r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	WORD $0x4fc3188c // fmla v12.2d, v4.2d, v3.d[1]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	WORD $0x4fc3188c // fmla v12.2d, v4.2d, v3.d[1]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	WORD $0x4fc3188c // fmla v12.2d, v4.2d, v3.d[1]
-	FMOVQ 0(R2), F4
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	WORD $0x4fc01085 // fmla v5.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01886 // fmla v6.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11087 // fmla v7.2d, v4.2d, v1.d[0]
-	WORD $0x4fc11888 // fmla v8.2d, v4.2d, v1.d[1]
-	WORD $0x4fc21089 // fmla v9.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2188a // fmla v10.2d, v4.2d, v2.d[1]
-	WORD $0x4fc3108b // fmla v11.2d, v4.2d, v3.d[0]
-	WORD $0x4fc3188c // fmla v12.2d, v4.2d, v3.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F4
@@ -4215,37 +7023,6 @@ TEXT gemmNEONFP64r1v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 128(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 192(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -4283,45 +7060,6 @@ TEXT gemmNEONFP64r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01825 // fmla v5.2d, v1.2d, v0.d[1]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 64(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01825 // fmla v5.2d, v1.2d, v0.d[1]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 128(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01825 // fmla v5.2d, v1.2d, v0.d[1]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 192(R1), F0
-	WORD $0x4fc01023 // fmla v3.2d, v1.2d, v0.d[0]
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01825 // fmla v5.2d, v1.2d, v0.d[1]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -4371,53 +7109,6 @@ TEXT gemmNEONFP64r3v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -4479,61 +7170,6 @@ TEXT gemmNEONFP64r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1184a // fmla v10.2d, v2.2d, v1.d[1]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1184a // fmla v10.2d, v2.2d, v1.d[1]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1184a // fmla v10.2d, v2.2d, v1.d[1]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	FLDPQ 0(R2), (F2, F3)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	WORD $0x4fc01044 // fmla v4.2d, v2.2d, v0.d[0]
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01846 // fmla v6.2d, v2.2d, v0.d[1]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc11048 // fmla v8.2d, v2.2d, v1.d[0]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1184a // fmla v10.2d, v2.2d, v1.d[1]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -4607,73 +7243,6 @@ TEXT gemmNEONFP64r5v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F3, F4)
@@ -4760,81 +7329,6 @@ TEXT gemmNEONFP64r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
 	WORD $0x6f00e410 // movi v16.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2186f // fmla v15.2d, v3.2d, v2.d[1]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2186f // fmla v15.2d, v3.2d, v2.d[1]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2186f // fmla v15.2d, v3.2d, v2.d[1]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	FLDPQ 0(R2), (F3, F4)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	WORD $0x4fc01065 // fmla v5.2d, v3.2d, v0.d[0]
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc01867 // fmla v7.2d, v3.2d, v0.d[1]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc11069 // fmla v9.2d, v3.2d, v1.d[0]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc1186b // fmla v11.2d, v3.2d, v1.d[1]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc2106d // fmla v13.2d, v3.2d, v2.d[0]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc2186f // fmla v15.2d, v3.2d, v2.d[1]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F3, F4)
@@ -4933,89 +7427,6 @@ TEXT gemmNEONFP64r7v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F4, F5)
@@ -5126,97 +7537,6 @@ TEXT gemmNEONFP64r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
 	WORD $0x6f00e414 // movi v20.2d, #0x0
 	WORD $0x6f00e415 // movi v21.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	WORD $0x4fc31894 // fmla v20.2d, v4.2d, v3.d[1]
-	WORD $0x4fc318b5 // fmla v21.2d, v5.2d, v3.d[1]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	WORD $0x4fc31894 // fmla v20.2d, v4.2d, v3.d[1]
-	WORD $0x4fc318b5 // fmla v21.2d, v5.2d, v3.d[1]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	WORD $0x4fc31894 // fmla v20.2d, v4.2d, v3.d[1]
-	WORD $0x4fc318b5 // fmla v21.2d, v5.2d, v3.d[1]
-	FLDPQ 0(R2), (F4, F5)
-	ADD R11, R2
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	WORD $0x4fc01086 // fmla v6.2d, v4.2d, v0.d[0]
-	WORD $0x4fc010a7 // fmla v7.2d, v5.2d, v0.d[0]
-	WORD $0x4fc01888 // fmla v8.2d, v4.2d, v0.d[1]
-	WORD $0x4fc018a9 // fmla v9.2d, v5.2d, v0.d[1]
-	WORD $0x4fc1108a // fmla v10.2d, v4.2d, v1.d[0]
-	WORD $0x4fc110ab // fmla v11.2d, v5.2d, v1.d[0]
-	WORD $0x4fc1188c // fmla v12.2d, v4.2d, v1.d[1]
-	WORD $0x4fc118ad // fmla v13.2d, v5.2d, v1.d[1]
-	WORD $0x4fc2108e // fmla v14.2d, v4.2d, v2.d[0]
-	WORD $0x4fc210af // fmla v15.2d, v5.2d, v2.d[0]
-	WORD $0x4fc21890 // fmla v16.2d, v4.2d, v2.d[1]
-	WORD $0x4fc218b1 // fmla v17.2d, v5.2d, v2.d[1]
-	WORD $0x4fc31092 // fmla v18.2d, v4.2d, v3.d[0]
-	WORD $0x4fc310b3 // fmla v19.2d, v5.2d, v3.d[0]
-	WORD $0x4fc31894 // fmla v20.2d, v4.2d, v3.d[1]
-	WORD $0x4fc318b5 // fmla v21.2d, v5.2d, v3.d[1]
-	ADD $256, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F4, F5)
@@ -6794,33 +9114,6 @@ TEXT gemmNEONFP16r1v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD R3, R8
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -6854,37 +9147,6 @@ TEXT gemmNEONFP16r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -6927,41 +9189,6 @@ TEXT gemmNEONFP16r3v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7013,45 +9240,6 @@ TEXT gemmNEONFP16r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7112,49 +9300,6 @@ TEXT gemmNEONFP16r5v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7224,53 +9369,6 @@ TEXT gemmNEONFP16r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7349,57 +9447,6 @@ TEXT gemmNEONFP16r7v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7487,61 +9534,6 @@ TEXT gemmNEONFP16r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	WORD $0x4f301829 // fmla v9.8h, v1.8h, v0.h[7]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	WORD $0x4f301829 // fmla v9.8h, v1.8h, v0.h[7]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	WORD $0x4f301829 // fmla v9.8h, v1.8h, v0.h[7]
-	FMOVQ 0(R2), F1
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001022 // fmla v2.8h, v1.8h, v0.h[0]
-	WORD $0x4f101023 // fmla v3.8h, v1.8h, v0.h[1]
-	WORD $0x4f201024 // fmla v4.8h, v1.8h, v0.h[2]
-	WORD $0x4f301025 // fmla v5.8h, v1.8h, v0.h[3]
-	WORD $0x4f001826 // fmla v6.8h, v1.8h, v0.h[4]
-	WORD $0x4f101827 // fmla v7.8h, v1.8h, v0.h[5]
-	WORD $0x4f201828 // fmla v8.8h, v1.8h, v0.h[6]
-	WORD $0x4f301829 // fmla v9.8h, v1.8h, v0.h[7]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -7615,37 +9607,6 @@ TEXT gemmNEONFP16r1v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -7683,45 +9644,6 @@ TEXT gemmNEONFP16r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -7771,53 +9693,6 @@ TEXT gemmNEONFP16r3v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -7879,61 +9754,6 @@ TEXT gemmNEONFP16r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -8007,69 +9827,6 @@ TEXT gemmNEONFP16r5v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -8155,77 +9912,6 @@ TEXT gemmNEONFP16r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -8323,85 +10009,6 @@ TEXT gemmNEONFP16r7v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
 	WORD $0x6f00e410 // movi v16.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -8511,93 +10118,6 @@ TEXT gemmNEONFP16r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e410 // movi v16.2d, #0x0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 0(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	WORD $0x4f301831 // fmla v17.8h, v1.8h, v0.h[7]
-	WORD $0x4f301852 // fmla v18.8h, v2.8h, v0.h[7]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 16(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	WORD $0x4f301831 // fmla v17.8h, v1.8h, v0.h[7]
-	WORD $0x4f301852 // fmla v18.8h, v2.8h, v0.h[7]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 32(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	WORD $0x4f301831 // fmla v17.8h, v1.8h, v0.h[7]
-	WORD $0x4f301852 // fmla v18.8h, v2.8h, v0.h[7]
-	FLDPQ 0(R2), (F1, F2)
-	ADD R11, R2
-	FMOVQ 48(R1), F0
-	WORD $0x4f001023 // fmla v3.8h, v1.8h, v0.h[0]
-	WORD $0x4f001044 // fmla v4.8h, v2.8h, v0.h[0]
-	WORD $0x4f101025 // fmla v5.8h, v1.8h, v0.h[1]
-	WORD $0x4f101046 // fmla v6.8h, v2.8h, v0.h[1]
-	WORD $0x4f201027 // fmla v7.8h, v1.8h, v0.h[2]
-	WORD $0x4f201048 // fmla v8.8h, v2.8h, v0.h[2]
-	WORD $0x4f301029 // fmla v9.8h, v1.8h, v0.h[3]
-	WORD $0x4f30104a // fmla v10.8h, v2.8h, v0.h[3]
-	WORD $0x4f00182b // fmla v11.8h, v1.8h, v0.h[4]
-	WORD $0x4f00184c // fmla v12.8h, v2.8h, v0.h[4]
-	WORD $0x4f10182d // fmla v13.8h, v1.8h, v0.h[5]
-	WORD $0x4f10184e // fmla v14.8h, v2.8h, v0.h[5]
-	WORD $0x4f20182f // fmla v15.8h, v1.8h, v0.h[6]
-	WORD $0x4f201850 // fmla v16.8h, v2.8h, v0.h[6]
-	WORD $0x4f301831 // fmla v17.8h, v1.8h, v0.h[7]
-	WORD $0x4f301852 // fmla v18.8h, v2.8h, v0.h[7]
-	ADD $64, R1
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -11209,30 +12729,6 @@ TEXT gemmNEONDotr1v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVD R3, R8
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	FMOVQ 32(R2), F1
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	FMOVQ 48(R2), F1
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -11265,34 +12761,6 @@ TEXT gemmNEONDotr2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	FMOVQ 32(R2), F1
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	FMOVQ 48(R2), F1
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -11334,38 +12802,6 @@ TEXT gemmNEONDotr3v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e402 // movi v2.2d, #0x0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	FMOVQ 32(R2), F1
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	FMOVQ 48(R2), F1
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -11416,42 +12852,6 @@ TEXT gemmNEONDotr4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F1
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
-	FMOVQ 16(R2), F1
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
-	FMOVQ 32(R2), F1
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
-	FMOVQ 48(R2), F1
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e022 // sdot v2.4s, v1.16b, v0.4b[0]
-	WORD $0x4fa0e023 // sdot v3.4s, v1.16b, v0.4b[1]
-	WORD $0x4f80e824 // sdot v4.4s, v1.16b, v0.4b[2]
-	WORD $0x4fa0e825 // sdot v5.4s, v1.16b, v0.4b[3]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F1
@@ -11511,46 +12911,6 @@ TEXT gemmNEONDotr5v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	FMOVQ 16(R2), F2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	FMOVQ 32(R2), F2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	FMOVQ 48(R2), F2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -11619,50 +12979,6 @@ TEXT gemmNEONDotr6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	FMOVQ 16(R2), F2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	FMOVQ 32(R2), F2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	FMOVQ 48(R2), F2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -11740,54 +13056,6 @@ TEXT gemmNEONDotr7v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	FMOVQ 16(R2), F2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	FMOVQ 32(R2), F2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	FMOVQ 48(R2), F2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -11874,58 +13142,6 @@ TEXT gemmNEONDotr8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R2), F2
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	WORD $0x4fa1e84a // sdot v10.4s, v2.16b, v1.4b[3]
-	FMOVQ 16(R2), F2
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	WORD $0x4fa1e84a // sdot v10.4s, v2.16b, v1.4b[3]
-	FMOVQ 32(R2), F2
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	WORD $0x4fa1e84a // sdot v10.4s, v2.16b, v1.4b[3]
-	FMOVQ 48(R2), F2
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e043 // sdot v3.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e044 // sdot v4.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e845 // sdot v5.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e846 // sdot v6.4s, v2.16b, v0.4b[3]
-	WORD $0x4f81e047 // sdot v7.4s, v2.16b, v1.4b[0]
-	WORD $0x4fa1e048 // sdot v8.4s, v2.16b, v1.4b[1]
-	WORD $0x4f81e849 // sdot v9.4s, v2.16b, v1.4b[2]
-	WORD $0x4fa1e84a // sdot v10.4s, v2.16b, v1.4b[3]
-	ADD $128, R1
-	ADD $64, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R2), F2
@@ -11998,34 +13214,6 @@ TEXT gemmNEONDotr1v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e403 // movi v3.2d, #0x0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	FLDPQ 32(R2), (F1, F2)
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	FLDPQ 64(R2), (F1, F2)
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	FLDPQ 96(R2), (F1, F2)
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -12062,42 +13250,6 @@ TEXT gemmNEONDotr2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e404 // movi v4.2d, #0x0
 	WORD $0x6f00e405 // movi v5.2d, #0x0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	FLDPQ 32(R2), (F1, F2)
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	FLDPQ 64(R2), (F1, F2)
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	FLDPQ 96(R2), (F1, F2)
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -12146,50 +13298,6 @@ TEXT gemmNEONDotr3v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e406 // movi v6.2d, #0x0
 	WORD $0x6f00e407 // movi v7.2d, #0x0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	FLDPQ 32(R2), (F1, F2)
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	FLDPQ 64(R2), (F1, F2)
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	FLDPQ 96(R2), (F1, F2)
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -12250,58 +13358,6 @@ TEXT gemmNEONDotr4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F1, F2)
-	FMOVQ 0(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	FLDPQ 32(R2), (F1, F2)
-	FMOVQ 32(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	FLDPQ 64(R2), (F1, F2)
-	FMOVQ 64(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	FLDPQ 96(R2), (F1, F2)
-	FMOVQ 96(R1), F0
-	WORD $0x4f80e023 // sdot v3.4s, v1.16b, v0.4b[0]
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4fa0e025 // sdot v5.4s, v1.16b, v0.4b[1]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4f80e827 // sdot v7.4s, v1.16b, v0.4b[2]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4fa0e829 // sdot v9.4s, v1.16b, v0.4b[3]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F1, F2)
@@ -12374,66 +13430,6 @@ TEXT gemmNEONDotr5v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	FLDPQ 32(R2), (F2, F3)
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	FLDPQ 64(R2), (F2, F3)
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	FLDPQ 96(R2), (F2, F3)
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -12518,74 +13514,6 @@ TEXT gemmNEONDotr6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	FLDPQ 32(R2), (F2, F3)
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	FLDPQ 64(R2), (F2, F3)
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	FLDPQ 96(R2), (F2, F3)
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -12682,82 +13610,6 @@ TEXT gemmNEONDotr7v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
 	WORD $0x6f00e410 // movi v16.2d, #0x0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	FLDPQ 32(R2), (F2, F3)
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	FLDPQ 64(R2), (F2, F3)
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	FLDPQ 96(R2), (F2, F3)
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -12866,90 +13718,6 @@ TEXT gemmNEONDotr8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R2), (F2, F3)
-	FLDPQ 0(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	WORD $0x4fa1e852 // sdot v18.4s, v2.16b, v1.4b[3]
-	WORD $0x4fa1e873 // sdot v19.4s, v3.16b, v1.4b[3]
-	FLDPQ 32(R2), (F2, F3)
-	FLDPQ 32(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	WORD $0x4fa1e852 // sdot v18.4s, v2.16b, v1.4b[3]
-	WORD $0x4fa1e873 // sdot v19.4s, v3.16b, v1.4b[3]
-	FLDPQ 64(R2), (F2, F3)
-	FLDPQ 64(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	WORD $0x4fa1e852 // sdot v18.4s, v2.16b, v1.4b[3]
-	WORD $0x4fa1e873 // sdot v19.4s, v3.16b, v1.4b[3]
-	FLDPQ 96(R2), (F2, F3)
-	FLDPQ 96(R1), (F0, F1)
-	WORD $0x4f80e044 // sdot v4.4s, v2.16b, v0.4b[0]
-	WORD $0x4f80e065 // sdot v5.4s, v3.16b, v0.4b[0]
-	WORD $0x4fa0e046 // sdot v6.4s, v2.16b, v0.4b[1]
-	WORD $0x4fa0e067 // sdot v7.4s, v3.16b, v0.4b[1]
-	WORD $0x4f80e848 // sdot v8.4s, v2.16b, v0.4b[2]
-	WORD $0x4f80e869 // sdot v9.4s, v3.16b, v0.4b[2]
-	WORD $0x4fa0e84a // sdot v10.4s, v2.16b, v0.4b[3]
-	WORD $0x4fa0e86b // sdot v11.4s, v3.16b, v0.4b[3]
-	WORD $0x4f81e04c // sdot v12.4s, v2.16b, v1.4b[0]
-	WORD $0x4f81e06d // sdot v13.4s, v3.16b, v1.4b[0]
-	WORD $0x4fa1e04e // sdot v14.4s, v2.16b, v1.4b[1]
-	WORD $0x4fa1e06f // sdot v15.4s, v3.16b, v1.4b[1]
-	WORD $0x4f81e850 // sdot v16.4s, v2.16b, v1.4b[2]
-	WORD $0x4f81e871 // sdot v17.4s, v3.16b, v1.4b[2]
-	WORD $0x4fa1e852 // sdot v18.4s, v2.16b, v1.4b[3]
-	WORD $0x4fa1e873 // sdot v19.4s, v3.16b, v1.4b[3]
-	ADD $128, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R2), (F2, F3)
@@ -14474,34 +15242,6 @@ TEXT gemmNEONBF16r2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R1), F0
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FMOVQ 64(R1), F0
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	FMOVQ 128(R1), F0
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FMOVQ 192(R1), F0
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R1), F0
@@ -14554,42 +15294,6 @@ TEXT gemmNEONBF16r4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -14666,54 +15370,6 @@ TEXT gemmNEONBF16r6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	WORD $0x6e44ec4c // bfmmla v12.4s, v2.8h, v4.8h
-	WORD $0x6e45ec4d // bfmmla v13.4s, v2.8h, v5.8h
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	WORD $0x6e46ec4c // bfmmla v12.4s, v2.8h, v6.8h
-	WORD $0x6e47ec4d // bfmmla v13.4s, v2.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	WORD $0x6e44ec4c // bfmmla v12.4s, v2.8h, v4.8h
-	WORD $0x6e45ec4d // bfmmla v13.4s, v2.8h, v5.8h
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	WORD $0x6e46ec4c // bfmmla v12.4s, v2.8h, v6.8h
-	WORD $0x6e47ec4d // bfmmla v13.4s, v2.8h, v7.8h
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -14815,62 +15471,6 @@ TEXT gemmNEONBF16r8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	WORD $0x6e44ec4c // bfmmla v12.4s, v2.8h, v4.8h
-	WORD $0x6e45ec4d // bfmmla v13.4s, v2.8h, v5.8h
-	WORD $0x6e44ec6e // bfmmla v14.4s, v3.8h, v4.8h
-	WORD $0x6e45ec6f // bfmmla v15.4s, v3.8h, v5.8h
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	WORD $0x6e46ec4c // bfmmla v12.4s, v2.8h, v6.8h
-	WORD $0x6e47ec4d // bfmmla v13.4s, v2.8h, v7.8h
-	WORD $0x6e46ec6e // bfmmla v14.4s, v3.8h, v6.8h
-	WORD $0x6e47ec6f // bfmmla v15.4s, v3.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2a // bfmmla v10.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2b // bfmmla v11.4s, v1.8h, v5.8h
-	WORD $0x6e44ec4c // bfmmla v12.4s, v2.8h, v4.8h
-	WORD $0x6e45ec4d // bfmmla v13.4s, v2.8h, v5.8h
-	WORD $0x6e44ec6e // bfmmla v14.4s, v3.8h, v4.8h
-	WORD $0x6e45ec6f // bfmmla v15.4s, v3.8h, v5.8h
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec08 // bfmmla v8.4s, v0.8h, v6.8h
-	WORD $0x6e47ec09 // bfmmla v9.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2a // bfmmla v10.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2b // bfmmla v11.4s, v1.8h, v7.8h
-	WORD $0x6e46ec4c // bfmmla v12.4s, v2.8h, v6.8h
-	WORD $0x6e47ec4d // bfmmla v13.4s, v2.8h, v7.8h
-	WORD $0x6e46ec6e // bfmmla v14.4s, v3.8h, v6.8h
-	WORD $0x6e47ec6f // bfmmla v15.4s, v3.8h, v7.8h
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -14974,46 +15574,6 @@ TEXT gemmNEONBF16r2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R1), F0
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	FMOVQ 64(R1), F0
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	FMOVQ 128(R1), F0
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	FMOVQ 192(R1), F0
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R1), F0
@@ -15079,62 +15639,6 @@ TEXT gemmNEONBF16r4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -15234,82 +15738,6 @@ TEXT gemmNEONBF16r6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -15444,98 +15872,6 @@ TEXT gemmNEONBF16r8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e415 // movi v21.2d, #0x0
 	WORD $0x6f00e416 // movi v22.2d, #0x0
 	WORD $0x6f00e417 // movi v23.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	WORD $0x6e44ec74 // bfmmla v20.4s, v3.8h, v4.8h
-	WORD $0x6e45ec75 // bfmmla v21.4s, v3.8h, v5.8h
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	WORD $0x6e46ec76 // bfmmla v22.4s, v3.8h, v6.8h
-	WORD $0x6e47ec77 // bfmmla v23.4s, v3.8h, v7.8h
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	WORD $0x6e44ec74 // bfmmla v20.4s, v3.8h, v4.8h
-	WORD $0x6e45ec75 // bfmmla v21.4s, v3.8h, v5.8h
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	WORD $0x6e46ec76 // bfmmla v22.4s, v3.8h, v6.8h
-	WORD $0x6e47ec77 // bfmmla v23.4s, v3.8h, v7.8h
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	WORD $0x6e44ec74 // bfmmla v20.4s, v3.8h, v4.8h
-	WORD $0x6e45ec75 // bfmmla v21.4s, v3.8h, v5.8h
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	WORD $0x6e46ec76 // bfmmla v22.4s, v3.8h, v6.8h
-	WORD $0x6e47ec77 // bfmmla v23.4s, v3.8h, v7.8h
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x6e44ec08 // bfmmla v8.4s, v0.8h, v4.8h
-	WORD $0x6e45ec09 // bfmmla v9.4s, v0.8h, v5.8h
-	WORD $0x6e44ec2c // bfmmla v12.4s, v1.8h, v4.8h
-	WORD $0x6e45ec2d // bfmmla v13.4s, v1.8h, v5.8h
-	WORD $0x6e44ec50 // bfmmla v16.4s, v2.8h, v4.8h
-	WORD $0x6e45ec51 // bfmmla v17.4s, v2.8h, v5.8h
-	WORD $0x6e44ec74 // bfmmla v20.4s, v3.8h, v4.8h
-	WORD $0x6e45ec75 // bfmmla v21.4s, v3.8h, v5.8h
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x6e46ec0a // bfmmla v10.4s, v0.8h, v6.8h
-	WORD $0x6e47ec0b // bfmmla v11.4s, v0.8h, v7.8h
-	WORD $0x6e46ec2e // bfmmla v14.4s, v1.8h, v6.8h
-	WORD $0x6e47ec2f // bfmmla v15.4s, v1.8h, v7.8h
-	WORD $0x6e46ec52 // bfmmla v18.4s, v2.8h, v6.8h
-	WORD $0x6e47ec53 // bfmmla v19.4s, v2.8h, v7.8h
-	WORD $0x6e46ec76 // bfmmla v22.4s, v3.8h, v6.8h
-	WORD $0x6e47ec77 // bfmmla v23.4s, v3.8h, v7.8h
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -16660,34 +16996,6 @@ TEXT gemmNEONI8MMr2v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	PRFM (R8), PSTL1KEEP
 	WORD $0x6f00e408 // movi v8.2d, #0x0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R1), F0
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FMOVQ 64(R1), F0
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	FMOVQ 128(R1), F0
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FMOVQ 192(R1), F0
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R1), F0
@@ -16740,42 +17048,6 @@ TEXT gemmNEONI8MMr4v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -16852,54 +17124,6 @@ TEXT gemmNEONI8MMr6v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
 	WORD $0x6f00e40c // movi v12.2d, #0x0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	WORD $0x4e84a44c // smmla v12.4s, v2.16b, v4.16b
-	WORD $0x4e85a44d // smmla v13.4s, v2.16b, v5.16b
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	WORD $0x4e86a44c // smmla v12.4s, v2.16b, v6.16b
-	WORD $0x4e87a44d // smmla v13.4s, v2.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	WORD $0x4e84a44c // smmla v12.4s, v2.16b, v4.16b
-	WORD $0x4e85a44d // smmla v13.4s, v2.16b, v5.16b
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	WORD $0x4e86a44c // smmla v12.4s, v2.16b, v6.16b
-	WORD $0x4e87a44d // smmla v13.4s, v2.16b, v7.16b
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -17001,62 +17225,6 @@ TEXT gemmNEONI8MMr8v1<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	WORD $0x4e84a44c // smmla v12.4s, v2.16b, v4.16b
-	WORD $0x4e85a44d // smmla v13.4s, v2.16b, v5.16b
-	WORD $0x4e84a46e // smmla v14.4s, v3.16b, v4.16b
-	WORD $0x4e85a46f // smmla v15.4s, v3.16b, v5.16b
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	WORD $0x4e86a44c // smmla v12.4s, v2.16b, v6.16b
-	WORD $0x4e87a44d // smmla v13.4s, v2.16b, v7.16b
-	WORD $0x4e86a46e // smmla v14.4s, v3.16b, v6.16b
-	WORD $0x4e87a46f // smmla v15.4s, v3.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42a // smmla v10.4s, v1.16b, v4.16b
-	WORD $0x4e85a42b // smmla v11.4s, v1.16b, v5.16b
-	WORD $0x4e84a44c // smmla v12.4s, v2.16b, v4.16b
-	WORD $0x4e85a44d // smmla v13.4s, v2.16b, v5.16b
-	WORD $0x4e84a46e // smmla v14.4s, v3.16b, v4.16b
-	WORD $0x4e85a46f // smmla v15.4s, v3.16b, v5.16b
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a408 // smmla v8.4s, v0.16b, v6.16b
-	WORD $0x4e87a409 // smmla v9.4s, v0.16b, v7.16b
-	WORD $0x4e86a42a // smmla v10.4s, v1.16b, v6.16b
-	WORD $0x4e87a42b // smmla v11.4s, v1.16b, v7.16b
-	WORD $0x4e86a44c // smmla v12.4s, v2.16b, v6.16b
-	WORD $0x4e87a44d // smmla v13.4s, v2.16b, v7.16b
-	WORD $0x4e86a46e // smmla v14.4s, v3.16b, v6.16b
-	WORD $0x4e87a46f // smmla v15.4s, v3.16b, v7.16b
-	ADD $256, R1
-	ADD $128, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -17160,46 +17328,6 @@ TEXT gemmNEONI8MMr2v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e409 // movi v9.2d, #0x0
 	WORD $0x6f00e40a // movi v10.2d, #0x0
 	WORD $0x6f00e40b // movi v11.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FMOVQ 0(R1), F0
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	FMOVQ 64(R1), F0
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	FMOVQ 128(R1), F0
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	FMOVQ 192(R1), F0
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FMOVQ 0(R1), F0
@@ -17265,62 +17393,6 @@ TEXT gemmNEONI8MMr4v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e40d // movi v13.2d, #0x0
 	WORD $0x6f00e40e // movi v14.2d, #0x0
 	WORD $0x6f00e40f // movi v15.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -17420,82 +17492,6 @@ TEXT gemmNEONI8MMr6v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e411 // movi v17.2d, #0x0
 	WORD $0x6f00e412 // movi v18.2d, #0x0
 	WORD $0x6f00e413 // movi v19.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FMOVQ 32(R1), F2
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	FLDPQ 64(R1), (F0, F1)
-	FMOVQ 96(R1), F2
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FMOVQ 160(R1), F2
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	FLDPQ 192(R1), (F0, F1)
-	FMOVQ 224(R1), F2
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)
@@ -17630,98 +17626,6 @@ TEXT gemmNEONI8MMr8v2<>(SB), NOSPLIT|NOFRAME, $0-0
 	WORD $0x6f00e415 // movi v21.2d, #0x0
 	WORD $0x6f00e416 // movi v22.2d, #0x0
 	WORD $0x6f00e417 // movi v23.2d, #0x0
-	LSR $2, R5, R9
-	AND $3, R5
-	CBZ R9, tail
-	PCALIGN $64
-loop:
-	PRFM (R4), PLDL2KEEP
-	FLDPQ 0(R1), (F0, F1)
-	FLDPQ 32(R1), (F2, F3)
-	FLDPQ 0(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	WORD $0x4e84a474 // smmla v20.4s, v3.16b, v4.16b
-	WORD $0x4e85a475 // smmla v21.4s, v3.16b, v5.16b
-	FLDPQ 32(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	WORD $0x4e86a476 // smmla v22.4s, v3.16b, v6.16b
-	WORD $0x4e87a477 // smmla v23.4s, v3.16b, v7.16b
-	FLDPQ 64(R1), (F0, F1)
-	FLDPQ 96(R1), (F2, F3)
-	FLDPQ 64(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	WORD $0x4e84a474 // smmla v20.4s, v3.16b, v4.16b
-	WORD $0x4e85a475 // smmla v21.4s, v3.16b, v5.16b
-	FLDPQ 96(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	WORD $0x4e86a476 // smmla v22.4s, v3.16b, v6.16b
-	WORD $0x4e87a477 // smmla v23.4s, v3.16b, v7.16b
-	FLDPQ 128(R1), (F0, F1)
-	FLDPQ 160(R1), (F2, F3)
-	FLDPQ 128(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	WORD $0x4e84a474 // smmla v20.4s, v3.16b, v4.16b
-	WORD $0x4e85a475 // smmla v21.4s, v3.16b, v5.16b
-	FLDPQ 160(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	WORD $0x4e86a476 // smmla v22.4s, v3.16b, v6.16b
-	WORD $0x4e87a477 // smmla v23.4s, v3.16b, v7.16b
-	FLDPQ 192(R1), (F0, F1)
-	FLDPQ 224(R1), (F2, F3)
-	FLDPQ 192(R2), (F4, F5)
-	WORD $0x4e84a408 // smmla v8.4s, v0.16b, v4.16b
-	WORD $0x4e85a409 // smmla v9.4s, v0.16b, v5.16b
-	WORD $0x4e84a42c // smmla v12.4s, v1.16b, v4.16b
-	WORD $0x4e85a42d // smmla v13.4s, v1.16b, v5.16b
-	WORD $0x4e84a450 // smmla v16.4s, v2.16b, v4.16b
-	WORD $0x4e85a451 // smmla v17.4s, v2.16b, v5.16b
-	WORD $0x4e84a474 // smmla v20.4s, v3.16b, v4.16b
-	WORD $0x4e85a475 // smmla v21.4s, v3.16b, v5.16b
-	FLDPQ 224(R2), (F6, F7)
-	WORD $0x4e86a40a // smmla v10.4s, v0.16b, v6.16b
-	WORD $0x4e87a40b // smmla v11.4s, v0.16b, v7.16b
-	WORD $0x4e86a42e // smmla v14.4s, v1.16b, v6.16b
-	WORD $0x4e87a42f // smmla v15.4s, v1.16b, v7.16b
-	WORD $0x4e86a452 // smmla v18.4s, v2.16b, v6.16b
-	WORD $0x4e87a453 // smmla v19.4s, v2.16b, v7.16b
-	WORD $0x4e86a476 // smmla v22.4s, v3.16b, v6.16b
-	WORD $0x4e87a477 // smmla v23.4s, v3.16b, v7.16b
-	ADD $256, R1
-	ADD $256, R2
-	ADD $64, R4
-	SUB $1, R9
-	CBNZ R9, loop
-tail:
 	CBZ R5, done
 one:
 	FLDPQ 0(R1), (F0, F1)

@@ -18,6 +18,38 @@ package cpu
 //	}
 func gemmNEONFP32() *[24]uintptr
 
+// gemmNEONFP32DirectFP16 are the microkernels with fmla by element, those of 1 to 8 rows for each width, the narrowest first:
+//
+//	for i := range rows {
+//		for j := range columns {
+//			sum := 0
+//			for p := range k * KStep {
+//				sum += a[p/KStep][i][p%KStep] * b[p/KStep][j][p%KStep]
+//			}
+//			if add {
+//				sum += c[i][j]
+//			}
+//			c[i][j] = sum
+//		}
+//	}
+func gemmNEONFP32DirectFP16() *[24]uintptr
+
+// gemmNEONFP32DirectBF16 are the microkernels with fmla by element, those of 1 to 8 rows for each width, the narrowest first:
+//
+//	for i := range rows {
+//		for j := range columns {
+//			sum := 0
+//			for p := range k * KStep {
+//				sum += a[p/KStep][i][p%KStep] * b[p/KStep][j][p%KStep]
+//			}
+//			if add {
+//				sum += c[i][j]
+//			}
+//			c[i][j] = sum
+//		}
+//	}
+func gemmNEONFP32DirectBF16() *[24]uintptr
+
 // gemmNEONFP64 are the microkernels with fmla by element, those of 1 to 8 rows for each width, the narrowest first:
 //
 //	for i := range rows {

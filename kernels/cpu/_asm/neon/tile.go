@@ -22,10 +22,11 @@ const (
 // unit of KStep elements for each of tileRows rows, in one of B the same for each column.
 type family struct {
 	name   string
-	vecs   int    // vectors of C, across, of the largest tile
-	unit   int    // bytes
-	add    vector // c + a·b, in the accumulators' type
-	direct bool   // B may be as it is stored: steps are ldb apart
+	vecs   int        // vectors of C, across, of the largest tile
+	unit   int        // bytes
+	add    vector     // c + a·b, in the accumulators' type
+	direct bool       // B may be as it is stored: steps are ldb apart
+	stored conversion // of B, where it is not as packed; then B can only be as it is stored, and its loads are what takes the time
 
 	// rowwise's: what multiplies a vector of B by elements of A, in as many parts as it takes; the vectors of C are
 	// a part each.
@@ -36,6 +37,8 @@ type family struct {
 
 var families = []family{
 	{name: "FP32", vecs: 3, unit: 4, add: faddS, direct: true, by: []element{fmlaByS}},
+	{name: "FP32DirectFP16", vecs: 3, unit: 4, add: faddS, direct: true, stored: fromFP16, by: []element{fmlaByS}},
+	{name: "FP32DirectBF16", vecs: 3, unit: 4, add: faddS, direct: true, stored: fromBF16, by: []element{fmlaByS}},
 	{name: "FP64", vecs: 3, unit: 8, add: faddD, direct: true, by: []element{fmlaByD}},
 	{name: "FP16", vecs: 3, unit: 2, add: faddH, direct: true, by: []element{fmlaByH}},
 	{name: "INT8", vecs: 2, unit: 2, add: addS, by: []element{smlalByH, smlal2ByH}},
@@ -121,9 +124,26 @@ func (f family) begin(asm *text, name string, rows, vecs int, acc []int) {
 	}
 }
 
-// loop emits the steps along k: tileUnroll at a time with a cache line of next, then one by one.
+// loop emits the steps along k: tileUnroll at a time with a cache line of next where the tile is whole, then one by
+// one. Narrower tiles are at the edge of C.
 // step(u) is step u of a pass, which moves B on itself in the direct form; a and b are the bytes of a step.
-func (f family) loop(asm *text, a, b int, step func(u int)) {
+func (f family) loop(asm *text, vecs, a, b int, step func(u int)) {
+	if f.stored.widen == nil && vecs == f.vecs {
+		f.unrolled(asm, a, b, step)
+	}
+	asm.op("CBZ %s, done", regK)
+	asm.label("one")
+	step(0)
+	asm.op("ADD $%d, %s", a, regA)
+	if !f.direct {
+		asm.op("ADD $%d, %s", b, regB)
+	}
+	asm.op("SUB $1, %s", regK)
+	asm.op("CBNZ %s, one", regK)
+	asm.label("done")
+}
+
+func (f family) unrolled(asm *text, a, b int, step func(u int)) {
 	asm.op("LSR $2, %s, %s", regK, regBlocks)
 	asm.op("AND $%d, %s", tileUnroll-1, regK)
 	asm.op("CBZ %s, tail", regBlocks)
@@ -141,16 +161,6 @@ func (f family) loop(asm *text, a, b int, step func(u int)) {
 	asm.op("SUB $1, %s", regBlocks)
 	asm.op("CBNZ %s, loop", regBlocks)
 	asm.label("tail")
-	asm.op("CBZ %s, done", regK)
-	asm.label("one")
-	step(0)
-	asm.op("ADD $%d, %s", a, regA)
-	if !f.direct {
-		asm.op("ADD $%d, %s", b, regB)
-	}
-	asm.op("SUB $1, %s", regK)
-	asm.op("CBNZ %s, one", regK)
-	asm.label("done")
 }
 
 // rowwise emits a microkernel whose accumulators are vectors of rows of C. Elements of A come from the
@@ -162,11 +172,17 @@ func (f family) rowwise(asm *text, name string, rows, vecs int) {
 	acc := upTo(len(a)+len(b), rows*vecs)
 	f.begin(asm, name, rows, vecs, acc)
 	sizeA, sizeB := tileRows*f.unit, 16*len(b)
-	f.loop(asm, sizeA, sizeB, func(u int) {
-		if f.direct {
+	f.loop(asm, vecs, sizeA, sizeB, func(u int) {
+		switch {
+		case f.stored.widen != nil:
+			for j, y := range b {
+				f.stored.load(asm, regB, j*16*f.stored.stored/f.stored.unit, y)
+			}
+			asm.op("ADD %s, %s", regLDB, regB)
+		case f.direct:
 			asm.loadQ(regB, 0, b...)
 			asm.op("ADD %s, %s", regLDB, regB)
-		} else {
+		default:
 			asm.loadQ(regB, u*sizeB, b...)
 		}
 		asm.loadQ(regA, u*sizeA, a...)
@@ -207,7 +223,7 @@ func (f family) pairwise(asm *text, name string, pairs, vecs int) {
 	acc := upTo(8, pairs*2*vecs)
 	f.begin(asm, name, 2*pairs-1, vecs, acc)
 	sizeA, sizeB := tileRows*f.unit, 32*vecs
-	f.loop(asm, sizeA, sizeB, func(u int) {
+	f.loop(asm, vecs, sizeA, sizeB, func(u int) {
 		asm.loadQ(regA, u*sizeA, a...)
 		for j := range vecs {
 			columns := b[2*((u*vecs+j)%2):][:2]
