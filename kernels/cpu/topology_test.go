@@ -28,7 +28,7 @@ func machine(t *testing.T, files map[string]string) string {
 	return root
 }
 
-func read(t *testing.T, files map[string]string) Topology {
+func topologyOf(t *testing.T, files map[string]string) Topology {
 	t.Helper()
 	topology, err := ReadTopology(machine(t, files))
 	if err != nil {
@@ -69,7 +69,7 @@ func TestTopologyOfServers(t *testing.T) {
 		{2, 1, 2, []int{0, 1, 2, 3, 4, 5, 6, 7}},
 		{2, 4, 1, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}},
 	} {
-		topology := read(t, server(c.packages, c.nodes, c.cores))
+		topology := topologyOf(t, server(c.packages, c.nodes, c.cores))
 		if got := topology.Order(); !slices.Equal(got, c.order) {
 			t.Errorf("%+v: threads take the CPUs %v, want %v", c, got, c.order)
 		}
@@ -105,7 +105,7 @@ func TestNodesWithoutCPUsAndWithoutMemory(t *testing.T) {
 	files["system/node/node2/meminfo"] = "Node 2 MemTotal:        0 kB"
 	files["system/node/node3/cpulist"] = ""
 	files["system/node/node3/meminfo"] = "Node 3 MemTotal: 16777216 kB"
-	topology := read(t, files)
+	topology := topologyOf(t, files)
 	want := []MemoryNode{{0, []int{0, 2}, 1 << 30}, {2, []int{1, 3}, 0}, {3, []int{}, 16 << 30}}
 	if !reflect.DeepEqual(topology.Nodes, want) {
 		t.Errorf("nodes %+v, want %+v", topology.Nodes, want)
@@ -133,7 +133,7 @@ func TestHybridCores(t *testing.T) {
 		{intel, []int{0, 2, 4, 5, 1, 3}, []CoreType{{"core", []int{0, 2, 1, 3}}, {"atom", []int{4, 5}}}},
 		{arm, []int{2, 3, 0, 1}, []CoreType{{"capacity-1024", []int{2, 3}}, {"capacity-446", []int{0, 1}}}},
 	} {
-		topology := read(t, c.files)
+		topology := topologyOf(t, c.files)
 		if got := topology.Order(); !slices.Equal(got, c.order) {
 			t.Errorf("threads take the CPUs %v, want %v", got, c.order)
 		}
@@ -147,7 +147,7 @@ func TestHybridCores(t *testing.T) {
 }
 
 func TestTopologyWithinACpuset(t *testing.T) {
-	part := read(t, server(2, 1, 2)).Within([]int{1, 2, 6, 99})
+	part := topologyOf(t, server(2, 1, 2)).Within([]int{1, 2, 6, 99})
 	if got, want := part.Order(), []int{1, 2, 6}; !slices.Equal(got, want) {
 		t.Errorf("threads take the CPUs %v, want %v", got, want)
 	}
