@@ -13,8 +13,8 @@ import (
 func (f *tiles) family() *tiles { return f }
 
 // TestEveryTileOfEveryFamily computes a tile of each size that there is, few enough steps deep to be exact in every precision,
-// from operands in both orientations, and for what can take it from B as it is stored. Columns of C beyond the tile must keep
-// what they hold.
+// from operands in both orientations, and for what can take it from B as it is stored. What is beyond the tile in C must keep
+// what it holds.
 func TestEveryTileOfEveryFamily(t *testing.T) {
 	for _, impl := range All() {
 		g, ok := impl.Func.(interface{ family() *tiles })
@@ -77,13 +77,13 @@ func (c tileCase) matrix(rows, columns int, trans bool, element func(i, j int) i
 
 func (c tileCase) tile(t *testing.T, add int) {
 	t.Helper()
-	const beyond, held = 3, 2 // columns of C behind the tile, and what all of C holds
+	const beyond, held = 3, 2 // rows and columns of C behind the tile, and what all of C holds
 	f, address := c.f, func(x []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(x)) }
 	storedA, lda := c.matrix(c.rows, c.k, c.transA, c.a)
 	storedB, ldb := c.matrix(c.k, c.columns, c.transB && !c.direct, c.b)
 	sums := kernels.Precision(string(c.precision)[len(c.precision.Storage())+1:])
 	var out []byte
-	for range c.rows * (c.columns + beyond) {
+	for range (c.rows + beyond) * (c.columns + beyond) {
 		out = storeNumber(out, sums, held)
 	}
 	panelA, panelB := make([]byte, f.panelA(c.k)+64), make([]byte, f.panelB(c.columns, c.k)+64)
@@ -106,10 +106,10 @@ func (c tileCase) tile(t *testing.T, add int) {
 		packB(args.b, address(storedB), ldb, c.columns, c.k)
 	}
 	tile(&args, c.rows, c.columns)
-	for i := range c.rows {
+	for i := range c.rows + beyond {
 		for j := range c.columns + beyond {
 			want := held
-			if j < c.columns {
+			if i < c.rows && j < c.columns {
 				want = held * add
 				for p := range c.k {
 					want += c.a(i, p) * c.b(p, j)
