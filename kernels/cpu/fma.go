@@ -6,6 +6,7 @@ func init() {
 	register(
 		Impl{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Engine: Go, Needs: nil, Func: FMAFunc(fmaGo[float32])},
 		Impl{Kernel: kernels.FMA, Precision: kernels.FP64FP64, Engine: Go, Needs: nil, Func: FMAFunc(fmaGo[float64])},
+		Impl{Kernel: kernels.FMA, Precision: kernels.INT8INT32, Engine: Go, Needs: nil, Func: FMAFunc(fmaGo[int32])},
 	)
 }
 
@@ -14,7 +15,7 @@ var one = 1.0
 
 // fmaGo runs 12 chains: as many as amd64 has registers for. The compiler makes x·a + b one
 // fused instruction where the architecture always has one (arm64), and two on amd64.
-func fmaGo[T float32 | float64](n int) float64 {
+func fmaGo[T float32 | float64 | int32](n int) float64 {
 	const chains = 12
 	u := T(one)
 	var x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11 T

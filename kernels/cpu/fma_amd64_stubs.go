@@ -2,7 +2,7 @@
 
 package cpu
 
-// fmaAVX512FP32 performs a multiply-add in each of 384 chains, rounds times, one being 1:
+// fmaAVX512FP32 performs 1 multiply-adds in each of 384 chains, rounds times, one being made of ones:
 //
 //	clear(sums[:])
 //	for range rounds {
@@ -14,7 +14,7 @@ package cpu
 //go:noescape
 func fmaAVX512FP32(rounds int, one float32, sums *[384]float32)
 
-// fmaAVX512FP64 performs a multiply-add in each of 192 chains, rounds times, one being 1:
+// fmaAVX512FP64 performs 1 multiply-adds in each of 192 chains, rounds times, one being made of ones:
 //
 //	clear(sums[:])
 //	for range rounds {
@@ -26,7 +26,7 @@ func fmaAVX512FP32(rounds int, one float32, sums *[384]float32)
 //go:noescape
 func fmaAVX512FP64(rounds int, one float64, sums *[192]float64)
 
-// fmaAVX2FP32 performs a multiply-add in each of 96 chains, rounds times, one being 1:
+// fmaAVX2FP32 performs 1 multiply-adds in each of 96 chains, rounds times, one being made of ones:
 //
 //	clear(sums[:])
 //	for range rounds {
@@ -38,7 +38,7 @@ func fmaAVX512FP64(rounds int, one float64, sums *[192]float64)
 //go:noescape
 func fmaAVX2FP32(rounds int, one float32, sums *[96]float32)
 
-// fmaAVX2FP64 performs a multiply-add in each of 48 chains, rounds times, one being 1:
+// fmaAVX2FP64 performs 1 multiply-adds in each of 48 chains, rounds times, one being made of ones:
 //
 //	clear(sums[:])
 //	for range rounds {
@@ -49,3 +49,78 @@ func fmaAVX2FP32(rounds int, one float32, sums *[96]float32)
 //
 //go:noescape
 func fmaAVX2FP64(rounds int, one float64, sums *[48]float64)
+
+// fmaAVX512BF16 performs 2 multiply-adds in each of 384 chains, rounds times, one being made of ones:
+//
+//	clear(sums[:])
+//	for range rounds {
+//		for i := range sums {
+//			for p := range 2 {
+//				x := BFloat16(one>>(16*p)).Float32()
+//				sums[i] += x * x
+//			}
+//		}
+//	}
+//
+//go:noescape
+func fmaAVX512BF16(rounds int, one uint32, sums *[384]float32)
+
+// fmaAVX512VNNI performs 4 multiply-adds in each of 384 chains, rounds times, one being made of ones:
+//
+//	clear(sums[:])
+//	for range rounds {
+//		for i := range sums {
+//			for p := range 4 {
+//				x := int32(int8(one>>(8*p)))
+//				sums[i] += x * x
+//			}
+//		}
+//	}
+//
+//go:noescape
+func fmaAVX512VNNI(rounds int, one uint32, sums *[384]int32)
+
+// fmaAVX2VNNI performs 4 multiply-adds in each of 96 chains, rounds times, one being made of ones:
+//
+//	clear(sums[:])
+//	for range rounds {
+//		for i := range sums {
+//			for p := range 4 {
+//				x := int32(int8(one>>(8*p)))
+//				sums[i] += x * x
+//			}
+//		}
+//	}
+//
+//go:noescape
+func fmaAVX2VNNI(rounds int, one uint32, sums *[96]int32)
+
+// fmaAVX512INT16 performs 2 multiply-adds in each of 384 chains, rounds times, one being made of ones:
+//
+//	clear(sums[:])
+//	for range rounds {
+//		for i := range sums {
+//			for p := range 2 {
+//				x := int32(int16(one>>(16*p)))
+//				sums[i] += x * x
+//			}
+//		}
+//	}
+//
+//go:noescape
+func fmaAVX512INT16(rounds int, one uint32, sums *[384]int32)
+
+// fmaAVX2INT16 performs 2 multiply-adds in each of 96 chains, rounds times, one being made of ones:
+//
+//	clear(sums[:])
+//	for range rounds {
+//		for i := range sums {
+//			for p := range 2 {
+//				x := int32(int16(one>>(16*p)))
+//				sums[i] += x * x
+//			}
+//		}
+//	}
+//
+//go:noescape
+func fmaAVX2INT16(rounds int, one uint32, sums *[96]int32)
