@@ -1,7 +1,7 @@
 // Package cpu runs kernels on the CPU and measures them: it binds a case to an
 // implementation from kernels/cpu, checks what the kernel computed, times it, and
 // says what the figures are worth. It refuses shapes that do not fit into the memory that this
-// process may use; it neither pins threads nor changes clocks or governors.
+// process may use; it pins its threads and changes neither clocks nor governors.
 package cpu
 
 import (
@@ -27,6 +27,18 @@ type Machine struct {
 	Threads     int     // that this process may run at once
 	Cores       int     // that it may use; 0 if unknown
 	MemoryBytes int64   // that this process may use; 0 if unknown
+
+	// CPUs are those that threads are pinned to, the first thread to the first; too few, and threads are not pinned.
+	CPUs []int
+}
+
+// Order is the order in which threads are best put on this machine's CPUs, as [Machine.CPUs] has it; nil if it is not known.
+func Order() []int {
+	t, err := cpu.Host()
+	if err != nil {
+		return nil // no Linux, or no /sys: the system puts threads where it likes
+	}
+	return t.Order()
 }
 
 // pureGoFlopPerS is about what one thread reaches at gemm in plain Go on a server of today.
@@ -90,6 +102,15 @@ func (r *Runner) pool(threads int) *cpu.Pool {
 	return p
 }
 
+// pin pins the pool's threads, the calling one among them, until unpin is called. Where the system refuses, threads
+// run where it puts them.
+func (r *Runner) pin(pool *cpu.Pool) (unpin func()) {
+	if len(r.machine.CPUs) < pool.Threads() || pool.Pin(r.machine.CPUs) != nil {
+		return func() {}
+	}
+	return pool.Unpin
+}
+
 // stopWith stops the pool when ctx ends, until done is called.
 func stopWith(ctx context.Context, pool *cpu.Pool) (done func()) {
 	stop := context.AfterFunc(ctx, pool.Stop)
@@ -134,6 +155,7 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 	defer runtime.UnlockOSThread()
 	pool := r.pool(c.Threads)
 	defer stopWith(ctx, pool)()
+	defer r.pin(pool)()
 	w, err := bind(c, impl, pool)
 	if err != nil {
 		return failed(res, err.Error()), nil

@@ -7,7 +7,7 @@ import (
 
 // machine is what the CPU runner must know of the host: what binds this process.
 func machine(h *detect.Host) cpu.Machine {
-	m := cpu.Machine{ID: "cpu", Threads: h.Limits.Threads(), MemoryBytes: usableMemory(h)}
+	m := cpu.Machine{ID: "cpu", Threads: h.Limits.Threads(), MemoryBytes: usableMemory(h), CPUs: cpu.Order()}
 	if d := h.CPUDevice(); d != nil {
 		m.ID, m.Model, m.Cores = d.ID, d.Model, min(d.CPU.Cores, m.Threads)
 		for _, c := range d.CPU.Caches {

@@ -17,5 +17,7 @@ func only(int) affinity { return affinity{} }
 
 func (affinity) apply() error { return errNoAffinity }
 
+func (affinity) cpus() []int { return nil }
+
 // AllowedCPUs is what the calling thread may run on, which this system does not tell.
 func AllowedCPUs() ([]int, error) { return nil, errNoAffinity }

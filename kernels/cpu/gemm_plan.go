@@ -12,6 +12,7 @@ type plan struct {
 	mc, kc, nc int  // the blocks of this shape
 	how        form // which of the ways below
 	workers    []gemmThread
+	claims     *claims // made once the pool is contended
 	free       []func()
 
 	ahead unsafe.Pointer // all of B in panels, see Packed; nil if it is packed as it is needed

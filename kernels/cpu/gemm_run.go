@@ -15,6 +15,12 @@ func (pl *plan) run(c, a, b unsafe.Pointer) {
 	if pl.M == 0 || pl.N == 0 {
 		return
 	}
+	if pl.pool.Contended() && pl.claimed() {
+		for i := range pl.Batch {
+			pl.runClaimed(pl.matrices(c, a, b, i))
+		}
+		return
+	}
 	pl.pool.Run(func(tid int) {
 		w := &pl.workers[tid]
 		first, last := 0, pl.Batch
@@ -22,10 +28,8 @@ func (pl *plan) run(c, a, b unsafe.Pointer) {
 			first, last = Split(pl.Batch, 1, threads, tid)
 		}
 		for i := first; i < last && !pl.pool.Stopped(); i++ {
-			p := part{
-				unsafe.Add(c, i*pl.M*pl.N*f.OutBytes), unsafe.Add(a, i*pl.M*pl.K*f.StoredBytes), unsafe.Add(b, i*pl.K*pl.N*f.StoredBytes),
-				0, pl.M, 0, pl.N,
-			}
+			p := part{r1: pl.M, j1: pl.N}
+			p.c, p.a, p.b = pl.matrices(c, a, b, i)
 			switch pl.how {
 			case streamed:
 				p.j0, p.j1 = Split(pl.N, f.NR, threads, tid)
@@ -39,6 +43,12 @@ func (pl *plan) run(c, a, b unsafe.Pointer) {
 			pl.blocks(w, p)
 		}
 	})
+}
+
+// matrices are those of product i of the batch.
+func (pl *plan) matrices(c, a, b unsafe.Pointer, i int) (ci, ai, bi unsafe.Pointer) {
+	f := pl.f
+	return unsafe.Add(c, i*pl.M*pl.N*f.OutBytes), unsafe.Add(a, i*pl.M*pl.K*f.StoredBytes), unsafe.Add(b, i*pl.K*pl.N*f.StoredBytes)
 }
 
 // columnUnit is what the columns of a thread are a multiple of.

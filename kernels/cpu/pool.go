@@ -36,7 +36,9 @@ type Pool struct {
 
 	seats []seat // of all threads; see Pin
 	place []int  // the CPU of each, or nil; published by round
-	watch watch
+
+	elsewhere bool // there are more CPUs than threads; published by round
+	watch     watch
 
 	f     func(tid int) // of the Run in progress, published by round
 	_     cacheLine

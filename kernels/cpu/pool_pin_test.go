@@ -46,11 +46,18 @@ func TestPinnedThreadsComeHome(t *testing.T) {
 				t.Errorf("%d threads: thread %d may run on %v, want CPU %d alone", threads, tid, cpus, place[tid])
 			}
 		}
-		p.watch.contended = true // they are let go
+		if got := p.elsewhere; got != (len(home) > threads) {
+			t.Errorf("%d threads on %d CPUs: there is an elsewhere: %v", threads, len(home), got)
+		}
+		p.watch.contended, p.elsewhere = true, true // they are let go
 		for tid, cpus := range allowed(t, p) {
 			if !slices.Equal(cpus, home) {
 				t.Errorf("%d threads, contended: thread %d may run on %v, want %v", threads, tid, cpus, home)
 			}
+		}
+		p.elsewhere = false
+		if cpus := allowed(t, p)[0]; !slices.Equal(cpus, place[:1]) {
+			t.Errorf("%d threads, nowhere else to go: thread 0 may run on %v, want CPU %d alone", threads, cpus, place[0])
 		}
 		p.watch.contended = false
 		if cpus := allowed(t, p)[0]; !slices.Equal(cpus, place[:1]) {
