@@ -72,7 +72,7 @@ func (pl *plan) form(threads int) form {
 		return streamed
 	case pl.Batch >= threads && pl.M*pl.N*pl.K/threads <= smallProduct:
 		return byProducts
-	case pl.N < threads*f.NR || pl.sharedInL2(threads):
+	case pl.N < threads*f.NR || pl.manyRows(threads) && (pl.Ahead || pl.sharedInL2()):
 		return byRows
 	}
 	return byColumns
@@ -82,13 +82,15 @@ func (pl *plan) form(threads int) form {
 // takes about a millisecond for it.
 const smallProduct = 256 * 256 * 256
 
+// manyRows reports whether each thread has enough rows of its own that sharing them is as even as sharing columns; then no thread
+// waits for another, and where B is packed ahead there is nothing to lose by it.
+func (pl *plan) manyRows(threads int) bool { return threads > 1 && pl.M >= 16*pl.f.MR*threads }
+
 // sharedInL2 reports whether a packed A, written by all threads and read by all, would stay in their
 // L2 caches: then taking its lines back from the others at each Run costs more than it does for each
 // thread to pack all of B and only its own rows of A, if those are many (n = 512 on two Zen 4
 // cores: 165 GFLOP/s against 215). 2·NC·KC elements are about the size of L2.
-func (pl *plan) sharedInL2(threads int) bool {
-	return threads > 1 && pl.M*pl.kc <= 2*pl.limits.NC*pl.limits.KC && pl.M >= 16*pl.f.MR*threads
-}
+func (pl *plan) sharedInL2() bool { return pl.M*pl.kc <= 2*pl.limits.NC*pl.limits.KC }
 
 // directRows is how many rows of B the streamed form takes at once: enough that the tile of C is
 // seldom loaded and stored, few enough that the CPU's prefetchers follow each row (with 32, a Zen 4
@@ -123,7 +125,7 @@ func (pl *plan) allocate(threads int) error {
 		w := &pl.workers[t]
 		w.size = 1
 		switch {
-		case pl.how != byColumns:
+		case pl.how != byColumns || threads == 1:
 			w.a[0] = get(sizeA)
 			w.a[1] = w.a[0]
 		case t == 0:
