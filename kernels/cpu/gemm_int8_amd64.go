@@ -22,19 +22,23 @@ func init() {
 		impl        Impl
 	}{
 		{
-			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 4, TailB: 4}, addresses(dotAVX512VNNITiles), addresses(dotAVX512VNNIPackers),
+			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 4, TailB: 4},
+			addresses(dotAVX512VNNITiles), addresses(dotAVX512VNNIPackers),
 			Impl{Engine: GoAVX512VNNI, Needs: needsAVX512VNNI},
 		},
 		{
-			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 4, TailB: 4}, addresses(dotAVX2VNNITiles), addresses(dotAVX2VNNIPackers),
+			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 4, TailB: 4},
+			addresses(dotAVX2VNNITiles), addresses(dotAVX2VNNIPackers),
 			Impl{Engine: GoAVXVNNI, Needs: needsAVXVNNI},
 		},
 		{
-			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 2}, addresses(dotAVX512INT16Tiles), addresses(dotAVX512INT16Packers),
+			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 2},
+			addresses(dotAVX512INT16Tiles), addresses(dotAVX512INT16Packers),
 			Impl{Engine: GoAVX512, Needs: needsAVX512},
 		},
 		{
-			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 2}, addresses(dotAVX2INT16Tiles), addresses(dotAVX2INT16Packers),
+			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 2},
+			addresses(dotAVX2INT16Tiles), addresses(dotAVX2INT16Packers),
 			Impl{Engine: GoAVX2, Needs: needsAVX2},
 		},
 	} {
