@@ -84,9 +84,9 @@ mkl_files() {
 }
 
 blis() { # Debian's is built for all x86-64 CPUs; which kernels run, BLIS_ARCH_TYPE tells it (cblas.c)
-	sh "$here/scripts/packages.sh" libblis-dev libblis4-pthread
+	sh "$here/scripts/packages.sh" libblis-openmp-dev
 	dir=$src
-	server blis "$CC" -O2 -DBLIS -I/usr/include/x86_64-linux-gnu/blis "$src/cblas.c" -L/usr/lib/x86_64-linux-gnu/blis-pthread -Wl,-rpath,/usr/lib/x86_64-linux-gnu/blis-pthread -lblis -lm
+	server blis "$CC" -O2 -DBLIS -isystem /usr/include/x86_64-linux-gnu/blis-openmp "$src/cblas.c" -L/usr/lib/x86_64-linux-gnu/blis-openmp -Wl,-rpath,/usr/lib/x86_64-linux-gnu/blis-openmp -lblis -lm
 }
 
 ggml() { # the CPU kernels of llama.cpp, compiled for this CPU from the sources in llama-cpp-python's archive
@@ -97,6 +97,7 @@ ggml_files() {
 	echo "llama-cpp-python==0.3.36 --hash=sha256:832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e" >"$tmp/ggml.txt"
 	"$python" -m pip download -q --disable-pip-version-check --no-deps --no-binary llama-cpp-python --require-hashes -d "$tmp/ggml.d" -r "$tmp/ggml.txt"
 	tar xzf "$tmp"/ggml.d/*.tar.gz -C "$tmp" --wildcards '*/vendor/llama.cpp/ggml/*'
+	touch "$tmp"/llama_cpp_python-0.3.36/vendor/llama.cpp/ggml/ggml.pc.in # which the archive lacks
 	cmake -S "$tmp"/llama_cpp_python-0.3.36/vendor/llama.cpp/ggml -B "$tmp/ggml" -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DGGML_OPENMP=ON -DGGML_LLAMAFILE=ON \
 		-DGGML_BUILD_TESTS=OFF -DGGML_BUILD_EXAMPLES=OFF -DCMAKE_INSTALL_PREFIX="$PWD" -DCMAKE_INSTALL_LIBDIR=lib -DCMAKE_INSTALL_RPATH='$ORIGIN' >"$tmp/log" 2>&1 &&
 		cmake --build "$tmp/ggml" -j "$(nproc)" --target install >>"$tmp/log" 2>&1 || { tail -20 "$tmp/log" >&2; return 1; }

@@ -19,8 +19,10 @@ static void about(void) {
 #include <blis.h>
 #include <cblas.h>
 static void about(void) {
-	// It knows no CPU newer than its release and falls to plain C kernels there: tell it which to take.
-	setenv("BLIS_ARCH_TYPE", __builtin_cpu_supports("avx512dq") ? "skx" : "haswell", 0);
+	// It knows no CPU newer than its release and falls to plain C kernels there: tell it which to take, by number.
+	char kernels[12];
+	snprintf(kernels, sizeof kernels, "%d", __builtin_cpu_supports("avx512dq") ? BLIS_ARCH_SKX : BLIS_ARCH_HASWELL);
+	setenv("BLIS_ARCH_TYPE", kernels, 1);
 	bli_init();
 	printf("BLIS %s, kernels of %s\n", bli_info_get_version_str(), bli_arch_string(bli_arch_query_id()));
 }
