@@ -90,9 +90,10 @@ format: $(GOLANGCI_LINT) ## rewrite the Go files in gofumpt's style
 
 tools: packages $(GOTESTSUM) $(INFLUXD) $(GOLANGCI_LINT) ## install what tests need, pinned (done by test)
 
-bench-peers: ## gemm fp32 against OpenBLAS, interleaved in one run
-	sh scripts/packages.sh gcc libc6-dev libopenblas-dev libopenblas0-pthread
-	go run -buildvcs=false ./bench/peers
+bench-peers: ## every kernel beside the libraries people use, interleaved in one run (twelve minutes; PEERS_ARGS=--help names its flags)
+	-sh scripts/peers.sh
+	go build -buildvcs=false -o bin/peers ./bench/peers
+	./bin/peers --slope 512,1024,2048,4096,8192 $(PEERS_ARGS)
 
 gpu-check: build ## on a GPU: every kernel against its oracle, PyTorch beside our engines, a run; at most nine minutes (docs/gpu-check.md)
 	sh scripts/gpu-check.sh $(GPU_CHECK_ARGS)

@@ -1,6 +1,6 @@
-// Command peers times this module's GEMM against OpenBLAS in one run, burst by burst, so that
-// whatever the machine does meanwhile meets both. The peer runs in a process of its own, compiled
-// from server/openblas.c: this program stays pure Go.
+// Command peers times this module's kernels against the libraries people use, in one run and burst by burst, so that
+// whatever the machine does meanwhile meets all. Each peer runs in a process of its own (server/, compiled by
+// scripts/peers.sh): this program stays pure Go.
 package main
 
 import (
@@ -17,90 +17,139 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == spinArgument {
+		spin(os.Stdin)
+		return
+	}
 	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, stdout, stderr io.Writer) error {
+// options are what flags say.
+type options struct {
+	choice
+	engine  string
+	rounds  int
+	seconds float64 // a contest
+	slopes  []int
+	servers string
+	json    bool
+	out     string
+}
+
+func parse(args []string, stderr io.Writer) (options, error) {
+	var o options
 	flags := pflag.NewFlagSet("peers", pflag.ContinueOnError)
 	flags.SetOutput(stderr)
-	sizes := flags.IntSlice("n", []int{1024, 2048}, "sizes")
-	threads := flags.IntSlice("threads", []int{1, 2}, "numbers of threads")
-	rounds := flags.Int("rounds", 31, "rounds of a burst each")
-	engine := flags.String("engine", "", "our engine; the best one if empty")
-	asJSON := flags.Bool("json", false, "print JSON")
-	out := flags.String("out", "", "also write a Markdown table to this file")
+	flags.StringSliceVar(&o.kernels, "kernel", nil, "only these kernels")
+	flags.StringSliceVar(&o.precisions, "precision", nil, "only these precisions")
+	flags.StringSliceVar(&o.peers, "peer", nil, "only these peers (realflops for our own other ways)")
+	flags.IntSliceVar(&o.sizes, "n", nil, "only shapes with this n")
+	flags.IntSliceVar(&o.rows, "m", nil, "only shapes with this m")
+	flags.IntSliceVar(&o.threads, "threads", slices.Compact([]int{1, runtime.NumCPU()}), "numbers of threads")
+	flags.StringVar(&o.engine, "engine", "", "our engine; the best one of each kernel if empty")
+	flags.IntVar(&o.rounds, "rounds", 31, "rounds of a contest at most")
+	flags.Float64Var(&o.seconds, "seconds", 2, fmt.Sprintf("after which a contest ends, but not before %d rounds", fewestRounds))
+	flags.BoolVar(&o.quick, "quick", false, "one short round of the first shape of each kind: whether everything works, no figures")
+	flags.IntSliceVar(&o.slopes, "slope", nil, "also measure by which power of n gemm grows over these sizes, with all threads")
+	flags.StringVar(&o.servers, "servers", ".tools/peers/bin", "the folder of the peers' servers")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.out, "out", "", "also write Markdown tables to this file")
 	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return nil
-		}
-		return err
+		return o, err
 	}
-	for name, values := range map[string][]int{"n": *sizes, "threads": *threads, "rounds": {*rounds}} {
-		if least := slices.Min(values); least < 1 {
-			return fmt.Errorf("--%s is %d, it must be at least 1", name, least)
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("the argument %q is none; every choice is a flag", flags.Arg(0))
+	}
+	for name, values := range map[string][]int{"n": o.sizes, "m": o.rows, "threads": o.threads, "rounds": {o.rounds}, "slope": o.slopes} {
+		if len(values) > 0 && slices.Min(values) < 1 {
+			return o, fmt.Errorf("--%s is %d, it must be at least 1", name, slices.Min(values))
 		}
 	}
-	r, err := measure(*sizes, *threads, *rounds, *engine, stderr)
+	if len(o.slopes) == 1 {
+		return o, fmt.Errorf("--slope has the size %d alone, it takes two", o.slopes[0])
+	}
+	return o, o.known()
+}
+
+func run(args []string, stdout, stderr io.Writer) error {
+	o, err := parse(args, stderr)
+	if errors.Is(err, pflag.ErrHelp) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if *out != "" {
-		if err := writeFile(*out, r.markdown); err != nil {
+	r, err := measure(o, stderr)
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := writeFile(o.out, r.markdown); err != nil {
 			return err
 		}
 	}
-	if *asJSON {
-		return r.json(stdout)
+	show := r.text
+	if o.json {
+		show = r.json
 	}
-	return r.text(stdout)
+	if err := show(stdout); err != nil {
+		return err
+	}
+	for _, s := range r.Skipped {
+		if s.Failed {
+			return fmt.Errorf("%s: %s", s.Case, s.Why)
+		}
+	}
+	return nil
 }
 
-func measure(sizes, threads []int, rounds int, engine string, progress io.Writer) (r report, err error) {
-	dir, err := os.MkdirTemp("", "peers")
-	if err != nil {
-		return r, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	program, err := compileServer(dir)
-	if err != nil {
-		return r, err
-	}
-	r = report{
-		Schema: "realflops-peers/1", Date: time.Now().UTC(), OS: runtime.GOOS + "/" + runtime.GOARCH,
+func measure(o options, progress io.Writer) (report, error) {
+	r := report{
+		Schema: "realflops-peers/2", Date: time.Now().UTC(), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Peers: map[string]string{},
 		CPU: fmt.Sprintf("%s (family %d, model %d, %d CPUs)", cpuid.CPU.BrandName, cpuid.CPU.Family, cpuid.CPU.Model, runtime.NumCPU()),
 	}
-	for _, t := range threads {
-		if err := r.add(program, sizes, t, rounds, engine, progress); err != nil {
+	jobs, err := o.jobs(families)
+	if err != nil {
+		return r, err
+	}
+	l := length{rounds: o.rounds, budget: time.Duration(o.seconds * float64(time.Second)), burst: burstSeconds}
+	if o.quick {
+		l.rounds, l.burst = 1, 0.005
+	}
+	for i := range jobs {
+		if o.engine != "" {
+			jobs[i].Engine = o.engine
+		}
+	}
+	for _, threads := range o.threads {
+		mine := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool { return j.Threads != threads })
+		if err := inArena(newArena(threads, o.servers, l), mine, &r, o, progress); err != nil {
 			return r, err
 		}
+	}
+	r.Outcomes = judge(r.Rows)
+	if o.quick {
+		r.Outcomes = nil
 	}
 	return r, nil
 }
 
-// add measures every size at one number of threads.
-func (r *report) add(program string, sizes []int, threads, rounds int, engine string, progress io.Writer) (err error) {
-	us, name, err := newOurs(engine, threads)
-	if err != nil {
+// inArena holds the contests of an arena, and closes it.
+func inArena(a *arena, jobs []job, r *report, o options, progress io.Writer) (err error) {
+	defer func() { err = errors.Join(err, a.close()) }()
+	if err := a.run(r, jobs, progress); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, us.close()) }()
-	peer, err := startServer(program, threads)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, peer.close()) }()
-	r.Ours, r.Peer = name+", "+runtime.Version(), peer.config
-	for _, n := range sizes {
-		fmt.Fprintf(progress, "n = %d, %d threads\n", n, threads)
-		row, err := compare(us, peer, n, rounds)
+	if len(o.slopes) > 0 && a.threads == slices.Max(o.threads) {
+		fmt.Fprintf(progress, "growth over n = %v, %d threads\n", o.slopes, a.threads)
+		s, err := a.slope(o.slopes, slopeRounds)
 		if err != nil {
 			return err
 		}
-		row.Threads = threads
-		r.Rows = append(r.Rows, row)
+		r.Slopes = append(r.Slopes, s)
 	}
 	return nil
 }

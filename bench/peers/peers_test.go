@@ -1,111 +1,171 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
+	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/realflops/realflops/kernels"
 )
 
-// scripted is a contender whose every multiply takes what its script says, the same
-// for all multiplies of a round.
-type scripted struct {
-	name    string
-	seconds []float64
-	sum     float64
-	order   *[]string
-}
-
-func (s *scripted) burst(_, count int) (float64, []float64, error) {
-	*s.order = append(*s.order, s.name)
-	round := s.seconds[0]
-	s.seconds = s.seconds[1:]
-	return s.sum, slices.Repeat([]float64{round}, count), nil
-}
-
-func (s *scripted) close() error { return nil }
-
-func TestBothSidesTakeTurnsAndRatiosAreOfRounds(t *testing.T) {
-	// The machine halves its speed after the third round: the ratio, 1.25 each round, must not care.
-	var order []string
-	us := &scripted{"us", []float64{0.4, 0.4, 0.4, 0.8, 0.8, 0.8, 0.8}, 7, &order}
-	peer := &scripted{"peer", []float64{0.5, 0.5, 0.5, 1, 1, 1, 1}, 7, &order}
-	r, err := compare(us, peer, 1000, 7)
+// TestEveryJobIsOne: of kernels, precisions and peers that there are, and each is judged or at least told once.
+func TestEveryJobIsOne(t *testing.T) {
+	jobs, err := choice{threads: []int{1, 2}}.jobs(families)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(order[:6], " "); got != "us peer peer us us peer" {
-		t.Errorf("the order is %s", got)
-	}
-	if r.Ours != 2e9/0.8 || r.Peer != 2e9 || r.Ratio != 1.25 || r.Paired != 1.25 || r.Lo != 1.25 || r.Hi != 1.25 || r.Rounds != 7 || r.Noisy {
-		t.Errorf("the row is %+v", r)
-	}
-}
-
-func TestUnequalProductsAreAnError(t *testing.T) {
-	var order []string
-	us := &scripted{"us", []float64{1}, 7, &order}
-	peer := &scripted{"peer", []float64{1}, 8, &order}
-	if _, err := compare(us, peer, 10, 1); err == nil || !strings.Contains(err.Error(), "the products differ") {
-		t.Errorf("error is %v", err)
-	}
-}
-
-func TestOursMultipliesWhatTheServerDoes(t *testing.T) {
-	us, engine, err := newOurs("go", 2)
-	if err != nil || engine != "go" {
-		t.Fatal(engine, err)
-	}
-	defer func() { _ = us.close() }()
-	for _, n := range []int{5, 33} { // the second takes new matrices
-		want := 0.0
-		element := func(i, seed int) float64 { return float64(uint32(i+seed)*2654435761>>29) - 4 }
-		for i := range n {
-			for j := range n {
-				for p := range n {
-					want += element(i*n+p, 1) * element(p*n+j, 2)
-				}
+	seen := map[string]bool{}
+	for _, j := range jobs {
+		d, err := kernels.Lookup(string(j.Kernel))
+		if err != nil || !slices.Contains(d.Precisions, j.Precision) {
+			t.Errorf("%s: %v, the precisions are %v", j, err, d.Precisions)
+		}
+		if err := j.Check(); err != nil {
+			t.Errorf("%s: %v", j, err)
+		}
+		var names []string
+		for _, r := range j.Rivals {
+			names = append(names, r.name(j.spec))
+			if r.Peer != self && !slices.ContainsFunc(peers, func(p peer) bool { return p.name == r.Peer }) {
+				t.Errorf("%s: no peer is called %q", j, r.Peer)
+			}
+			if d, _ := kernels.Lookup(string(r.spec(j.spec).Kernel)); !slices.Contains(d.Precisions, r.spec(j.spec).Precision) {
+				t.Errorf("%s: %s has no %s", j, r.name(j.spec), r.spec(j.spec).Precision)
 			}
 		}
-		sum, seconds, err := us.burst(n, 3)
-		if err != nil || sum != want || len(seconds) != 3 || slices.Min(seconds) <= 0 {
-			t.Errorf("n = %d: sum %v, want %v; seconds %v, error %v", n, sum, want, seconds, err)
+		key := j.String() + j.Engine + strings.Join(names, ",")
+		if seen[key] {
+			t.Errorf("%s against %v is twice in the table", j, names)
+		}
+		seen[key] = true
+		if small := j.Kernel == kernels.Linear && j.Shape.M < manyRows; small != (j.Sets > 1) {
+			t.Errorf("%s: %d sets", j, j.Sets)
+		}
+		if bytes := float64(j.Sets) * j.Precision.WeightBytes() * float64(j.Shape.N*j.Shape.K); j.Sets > 1 && j.Sets < 64 && bytes < fromMemory {
+			t.Errorf("%s: the sets take %v bytes, less than %v", j, bytes, fromMemory)
+		}
+		if j.Beside && j.Threads == 1 {
+			t.Errorf("%s beside a busy process", j)
 		}
 	}
 }
 
-func TestServerSeesNoSettingOfOpenBLAS(t *testing.T) {
-	got := serverEnvironment([]string{"PATH=/bin", "OPENBLAS_CORETYPE=Haswell", "OPENBLAS_L2_SIZE=1", "OMP_NUM_THREADS=9"}, 2)
-	if want := []string{"PATH=/bin", "OPENBLAS_NUM_THREADS=2"}; !slices.Equal(got, want) {
-		t.Errorf("the environment is %q, not %q", got, want)
+func TestChoiceKeepsWhatIsAskedFor(t *testing.T) {
+	jobs, err := choice{kernels: []string{"linear"}, precisions: []string{"fp32/fp32"}, peers: []string{"llama.cpp"}, rows: []int{1, 8}, sizes: []int{4096}, threads: []int{1}}.jobs(families)
+	if err != nil || len(jobs) != 2 {
+		t.Fatalf("%d jobs, error %v", len(jobs), err)
+	}
+	for i, m := range []int{1, 8} {
+		if j := jobs[i]; j.Shape.M != m || len(j.Rivals) != 1 || j.Rivals[0].Peer != "llama.cpp" || j.Sets != 4 {
+			t.Errorf("job %d is %+v", i, j)
+		}
+	}
+	if quick, err := (choice{quick: true, threads: []int{1}}).jobs(families); err != nil || len(quick) > len(families)*3 {
+		t.Errorf("%d quick jobs, error %v", len(quick), err)
 	}
 }
 
-func TestAnswersAreChecked(t *testing.T) {
-	sum, seconds, err := parseAnswer("12 0.5 0.25\n", 2)
-	if err != nil || sum != 12 || !slices.Equal(seconds, []float64{0.5, 0.25}) {
-		t.Error(sum, seconds, err)
-	}
-	for line, want := range map[string]string{"12 0.5": "answered 2 numbers, not 3", "12 0.5 x": `answered "x", which is no number`} {
-		if _, _, err := parseAnswer(line, 2); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: error is %v, want %q", line, err, want)
+func TestBadFlagsAreRefused(t *testing.T) {
+	for args, want := range map[string]string{
+		"--rounds=0": "--rounds is 0", "--n=x": "invalid argument", "--n=0": "--n is 0", "--m=-1": "--m is -1", "--threads=-1": "--threads is -1",
+		"--threads=": "invalid argument", "--slope=512": "--slope has the size 512 alone", "--slope=0,1": "--slope is 0",
+		"--kernel=gem": `"gem"`, "--precision=fp33": `"fp33"`, "--peer=OpenBLASS": `"OpenBLASS"`, "go": `the argument "go" is none`,
+		"--kernel=chase": "no comparison is of all that was chosen",
+	} {
+		var out strings.Builder
+		if err := run([]string{args}, &out, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error is %v, want %q", args, err, want)
 		}
 	}
+}
+
+// TestOneRunFromFlagsToTables, with fakes that come to another result than ours, or to none.
+func TestOneRunFromFlagsToTables(t *testing.T) {
+	args := []string{"--kernel=copy", "--threads=2", "--seconds=0", "--rounds=1", "--engine=go", "--slope=16,32"}
+	t.Run("no servers", func(t *testing.T) {
+		var out strings.Builder
+		md := filepath.Join(t.TempDir(), "peers.md")
+		if err := run(append(args, "--json", "--out="+md, "--servers="+t.TempDir()), &out, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		var r report
+		if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
+			t.Fatal(err)
+		}
+		if r.Schema != "realflops-peers/2" || len(r.Rows) != 0 || len(r.Skipped) == 0 || r.Skipped[0].Failed || !strings.Contains(r.Skipped[0].Why, "scripts/peers.sh installs it") {
+			t.Errorf("the report is %+v", r)
+		}
+		if len(r.Slopes) != 1 || !slices.Equal(r.Slopes[0].Sizes, []int{16, 32}) || r.Slopes[0].Threads != 2 || r.Slopes[0].Slope == 0 {
+			t.Errorf("the slopes are %+v", r.Slopes)
+		}
+		if text, err := os.ReadFile(md); err != nil || !strings.Contains(string(text), "## Not compared") {
+			t.Errorf("the document is %q, error %v", text, err)
+		}
+	})
+	t.Run("wrong results", func(t *testing.T) {
+		var out strings.Builder
+		err := run(append(args, "--servers="+fakeServers(t, "honest")), &out, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), "STREAM: the results differ") || !strings.Contains(out.String(), "FAILED: the results differ") {
+			t.Errorf("error is %v; it printed %s", err, out.String())
+		}
+	})
+}
+
+func TestABrokenServerIsStartedAnew(t *testing.T) {
+	a := newArena(1, fakeServers(t, "dies"), unhurried(1))
+	first, err := a.server("MKL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := a.server("MKL"); same != first || err != nil {
+		t.Errorf("a running server is not kept: %v", err)
+	}
+	if _, err := first.burst(anySpec, 1, 1); err == nil {
+		t.Error("a server that died answered")
+	}
+	second, err := a.server("MKL")
+	if err != nil || second == first {
+		t.Errorf("a server that died is not replaced: %v", err)
+	}
+	if err := a.close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// exampleRow is what tables are tested with.
+var exampleRow = row{
+	Kernel: "gemm", Precision: "fp32/fp32", Shape: "1024x1024x1024", Threads: 2, Sets: 1, Who: self, Engine: "go-x", Peer: "OpenBLAS", Unit: "FLOP/s",
+	versus:  versus{Ours: 2e11, Theirs: 1.6e11, Ratio: 1.25, Paired: 1.26, Lo: 1.2, Hi: 1.3, Rounds: 9, Noisy: true},
+	OfLimit: &versus{Paired: 0.95}, Limit: "fma fp32/fp32 go-x", conditions: conditions{Preempted: true},
 }
 
 func TestReportShapes(t *testing.T) {
+	clock := 3.5e9
+	second := exampleRow
+	second.Noisy, second.Preempted, second.OfLimit, second.Limit, second.ClockHz, second.Who = false, false, nil, "", &clock, "OpenBLAS beside a busy process"
 	r := report{
-		Schema: "realflops-peers/1", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPU: "A CPU", OS: "linux/amd64", Ours: "go-x", Peer: "OpenBLAS 1",
-		Rows: []row{{N: 1024, Threads: 2, Ours: 2e11, Peer: 1.6e11, Ratio: 1.25, Paired: 1.26, Lo: 1.2, Hi: 1.3, Rounds: 9, Noisy: true}},
+		Schema: "realflops-peers/2", Date: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), CPU: "A CPU", OS: "linux/amd64", Go: "go1", Peers: map[string]string{"OpenBLAS": "OpenBLAS 1"},
+		Rows: []row{exampleRow, second}, Slopes: []slope{{[]int{512, 1024}, 2, 3.01, 2.99, 3.02, 3}},
+		Skipped:  []skip{{"gemm x", "no such engine", false}, {"gemm y", "it broke", true}},
+		Outcomes: []outcome{{Goal: "fast", Least: 1, Value: 0.9, Rows: 2, Worst: "that one", Verdict: "missed"}},
 	}
 	for name, c := range map[string]struct {
 		write func(io.Writer) error
 		want  []string
 	}{
-		"text":     {r.text, []string{"2026-01-02", "CPU: A CPU, linux/amd64", "  1024        2         200.0             160.0  1.250         1.260  1.200-1.300 noisy       9"}},
-		"markdown": {r.markdown, []string{"| n | threads |", "|---:|---:|", "| 1024 | 2 | 200.0 | 160.0 | 1.250 | 1.260 | 1.200-1.300 noisy | 9 |"}},
-		"json":     {r.json, []string{`"schema": "realflops-peers/1"`, `"ours_flop_per_s": 200000000000`, `"paired_ratio_lo": 1.2`}},
+		"text": {r.text, []string{"2026-01-02", "CPU: A CPU, linux/amd64", "OpenBLAS: OpenBLAS 1",
+			"fp32/fp32  1024x1024x1024  2        go-x                            OpenBLAS  200   160     GFLOP/s  1.250  1.260         1.200-1.300 noisy preempted  0.950     fma fp32/fp32 go-x  -     9"}},
+		"markdown": {r.markdown, []string{"## gemm: C = A·B, dense, row-major", "| precision | shape |", "|---|---|",
+			"| fp32/fp32 | 1024x1024x1024 | 2 | go-x | OpenBLAS | 200 | 160 | GFLOP/s | 1.250 | 1.260 | 1.200-1.300 noisy preempted | 0.950 | fma fp32/fp32 go-x | - | 9 |",
+			"| OpenBLAS beside a busy process | OpenBLAS | 200 | 160 | GFLOP/s | 1.250 | 1.260 | 1.200-1.300 | - | - | 3.50 | 9 |",
+			"| fast | 1.000 | 0.900 | 2 | missed | that one |", "| 512 1024 | 2 | 3.010 | 2.990-3.020 | 3 |", "| gemm y | FAILED: it broke |"}},
+		"json": {r.json, []string{`"schema": "realflops-peers/2"`, `"ours_per_s": 200000000000`, `"paired_ratio_lo": 1.2`, `"peer": "OpenBLAS"`, `"clock_hz": 3500000000`, `"verdict": "missed"`}},
 	} {
 		var b strings.Builder
 		if err := c.write(&b); err != nil {
@@ -119,11 +179,35 @@ func TestReportShapes(t *testing.T) {
 	}
 }
 
-func TestBadFlagsAreRefused(t *testing.T) {
-	for args, want := range map[string]string{"--rounds=0": "--rounds is 0", "--n=x": "invalid argument", "--n=0": "--n is 0", "--threads=-1": "--threads is -1"} {
-		var out strings.Builder
-		if err := run([]string{args}, &out, io.Discard); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error is %v, want %q", args, err, want)
+func TestGoalsAreJudgedByTheirRows(t *testing.T) {
+	at := func(shape string, threads int, paired, ofLimit float64) row {
+		r := exampleRow
+		r.Shape, r.Threads, r.versus = shape, threads, versus{Paired: paired}
+		r.OfLimit = &versus{Paired: ofLimit}
+		return r
+	}
+	nt := at("16777216", 2, 1.4, 1)
+	nt.Kernel, nt.Precision, nt.Engine, nt.Peer = "triad", "fp64", "go-avx512-nt", "STREAM"
+	got := map[string]outcome{}
+	for _, o := range judge([]row{at("512x512x512", 1, 0.9, 0.95), at("1024x1024x1024", 1, 1.2, 0.9), at("512x512x512", 2, 1, 1), nt}) {
+		got[o.Goal] = o
+	}
+	for goal, want := range map[string]outcome{
+		"fp32 GEMM over OpenBLAS, geometric mean, 1 thread":       {Least: 1, Value: 1.0392304845413265, Rows: 2, Verdict: "met"},
+		"fp32 GEMM over OpenBLAS, geometric mean, 2 threads":      {Least: 1.02, Value: 1, Rows: 1, Verdict: "missed"},
+		"fp32 GEMM over OpenBLAS, each size":                      {Least: 0.98, Value: 0.9, Rows: 3, Verdict: "missed", Worst: "gemm fp32/fp32 512x512x512 go-x, 1 threads, OpenBLAS"},
+		"fp32 GEMM of the issue limit, 1 thread":                  {Least: 0.91, Value: 0.9, Rows: 2, Verdict: "missed", Worst: "gemm fp32/fp32 1024x1024x1024 go-x, 1 threads, OpenBLAS"},
+		"triad with non-temporal stores over STREAM, all threads": {Least: 1.3, Value: 1.4, Rows: 1, Verdict: "met", Worst: "triad fp64 16777216 go-avx512-nt, 2 threads, STREAM"},
+	} {
+		want.Goal = goal
+		if math.Abs(got[goal].Value-want.Value) < 1e-12 {
+			want.Value = got[goal].Value
 		}
+		if got[goal] != want {
+			t.Errorf("%s: %+v, want %+v", goal, got[goal], want)
+		}
+	}
+	if len(got) != 5 {
+		t.Errorf("%d goals are judged, want 5: %v", len(got), got)
 	}
 }

@@ -1,0 +1,87 @@
+package main
+
+import "github.com/realflops/realflops/kernels"
+
+// Data and checks are those of server/server.h, element for element: see there for why they are such.
+
+func scramble(i int, seed uint32) uint32 { return (uint32(i) + seed) * 2654435761 }
+
+// small is an integer from -4 to 3.
+func small(i int, seed uint32) float64 { return float64(scramble(i, seed)>>29) - 4 }
+
+// wave is in [-4, 4), exact in fp32.
+func wave(i int, seed uint32) float64 { return float64(scramble(i, seed)>>8)*0x1p-21 - 4 }
+
+// nibble is an integer from -8 to 7, and -8 where along is a multiple of a group's 32.
+func nibble(along, i int, seed uint32) float64 {
+	if along%kernels.QuantGroup == 0 {
+		return -8
+	}
+	return float64(scramble(i, seed)>>28) - 8
+}
+
+// octet is an integer from -127 to 127, and 127 where along is a multiple of a group's 32.
+func octet(along, i int, seed uint32) float64 {
+	if along%kernels.QuantGroup == 0 {
+		return 127
+	}
+	return float64(scramble(i, seed)>>24%255) - 127
+}
+
+// element is what operands and results lie in memory as.
+type element interface {
+	float64 | float32 | kernels.Float16 | kernels.BFloat16 | int8 | int32
+}
+
+func stored[T element](v float64) T {
+	var x T
+	switch p := any(&x).(type) {
+	case *float64:
+		*p = v
+	case *float32:
+		*p = float32(v)
+	case *kernels.Float16:
+		*p = kernels.ToFloat16(float32(v))
+	case *kernels.BFloat16:
+		*p = kernels.ToBFloat16(float32(v))
+	case *int8:
+		*p = int8(v)
+	case *int32:
+		*p = int32(v)
+	}
+	return x
+}
+
+func value[T element](x T) float64 {
+	switch x := any(x).(type) {
+	case float64:
+		return x
+	case float32:
+		return float64(x)
+	case kernels.Float16:
+		return float64(x.Float32())
+	case kernels.BFloat16:
+		return float64(x.Float32())
+	case int8:
+		return float64(x)
+	case int32:
+		return float64(x)
+	}
+	return 0
+}
+
+// fill sets x[i] to f(i).
+func fill[T element](x []T, f func(i int) float64) {
+	for i := range x {
+		x[i] = stored[T](f(i))
+	}
+}
+
+// checksum weighs results with 1 to 8, so that those in each other's place are noticed. Of integers it is exact.
+func checksum[T element](x []T) float64 {
+	sum := 0.0
+	for i, v := range x {
+		sum += value(v) * float64(1+scramble(i, 0)>>29)
+	}
+	return sum
+}
