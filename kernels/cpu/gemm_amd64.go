@@ -7,7 +7,8 @@ import (
 	"github.com/realflops/realflops/kernels"
 )
 
-// The routines of _asm/gemm, by address: tiles by vectors and rows, and packers as packArgs says. A tile is
+// The routines of _asm/gemm, by address: tiles by vectors and rows, and then the fused ones by vectors; packers as
+// packArgs says. A tile is
 //
 //	for i := range rows {
 //		for j := range columns {
@@ -22,14 +23,14 @@ import (
 //		}
 //	}
 
-func gemmAVX512FP64Tiles(table *[24]uintptr)
-func gemmAVX512FP32Tiles(table *[24]uintptr)
-func gemmAVX512FP16Tiles(table *[24]uintptr)
-func gemmAVX512BF16Tiles(table *[24]uintptr)
-func gemmAVX2FP64Tiles(table *[12]uintptr)
-func gemmAVX2FP32Tiles(table *[12]uintptr)
-func gemmAVX2FP16Tiles(table *[12]uintptr)
-func gemmAVX2BF16Tiles(table *[12]uintptr)
+func gemmAVX512FP64Tiles(table *[27]uintptr)
+func gemmAVX512FP32Tiles(table *[27]uintptr)
+func gemmAVX512FP16Tiles(table *[27]uintptr)
+func gemmAVX512BF16Tiles(table *[27]uintptr)
+func gemmAVX2FP64Tiles(table *[14]uintptr)
+func gemmAVX2FP32Tiles(table *[14]uintptr)
+func gemmAVX2FP16Tiles(table *[14]uintptr)
+func gemmAVX2BF16Tiles(table *[14]uintptr)
 
 func gemmAVX512FP64Packers(table *[6]uintptr)
 func gemmAVX512FP32Packers(table *[6]uintptr)
@@ -98,10 +99,13 @@ func generated[T, P any](v vectors, r routines, widen func(dst []P, src []T)) *t
 	lanes := v.bytes / packed
 	f := &tiles{MR: v.rows, NR: v.vecs * lanes, Lanes: lanes, KStep: 1, PackedBytes: packed}
 	f.Tile = tileAt(r.packed, v.rows, lanes)
-	f.Direct = f.Tile
-	if r.direct != nil {
-		f.Direct = tileAt(r.direct, v.rows, lanes)
+	direct := r.direct
+	if direct == nil {
+		direct = r.packed
 	}
+	f.Direct = tileAt(direct, v.rows, lanes)
+	fused := direct[v.vecs*v.rows:]
+	f.Fused = func(t *tileArgs, columns int) { call(fused[columns/lanes-1], unsafe.Pointer(t)) }
 	p := packersAt{r.pack, v.rows, v.vecs, lanes, int(unsafe.Sizeof(*new(T))), packed}
 	if v.bytes == 64 {
 		p.masked(f)

@@ -89,8 +89,8 @@ func (pl *plan) manyRows(threads int) bool { return threads > 1 && pl.M >= 16*pl
 // sharedInL2 reports whether a packed A, written by all threads and read by all, would stay in their
 // L2 caches: then taking its lines back from the others at each Run costs more than it does for each
 // thread to pack all of B and only its own rows of A, if those are many (n = 512 on two Zen 4
-// cores: 165 GFLOP/s against 215). 2·NC·KC elements are about the size of L2.
-func (pl *plan) sharedInL2() bool { return pl.M*pl.kc <= 2*pl.limits.NC*pl.limits.KC }
+// cores: 165 GFLOP/s against 215). 3·NC·KC elements are about the size of L2.
+func (pl *plan) sharedInL2() bool { return pl.M*pl.kc <= 3*pl.limits.NC*pl.limits.KC }
 
 // directRows is how many rows of B the streamed form takes at once: enough that the tile of C is
 // seldom loaded and stored, few enough that the CPU's prefetchers follow each row (with 32, a Zen 4

@@ -74,8 +74,7 @@ func (pl *plan) blocks(w *gemmThread, x part) {
 			}
 			for j := x.j0; j < x.j1; j += pl.nc {
 				columns := min(pl.nc, x.j1-j)
-				block := pl.blockB(w, x.b, p, j, depth, columns)
-				if !pl.multiply(w, packed, block, unsafe.Add(x.c, (i*pl.N+j)*f.OutBytes), rows, columns, depth, p > 0) {
+				if !pl.multiply(w, block{x.b, packed, unsafe.Add(x.c, (i*pl.N+j)*f.OutBytes), p, j, rows, columns, depth}) {
 					return
 				}
 			}
@@ -100,16 +99,13 @@ func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool
 	return true
 }
 
-// blockB returns the panels of a block of B whose first row is p and whose first column j, packed now or ahead.
-func (pl *plan) blockB(w *gemmThread, b unsafe.Pointer, p, j, depth, columns int) unsafe.Pointer {
+// panelOf is where the panel of a block of B is that starts at row p and column j, which is column at of the block.
+func (pl *plan) panelOf(w *gemmThread, p, j, at, depth int) unsafe.Pointer {
 	f := pl.f
 	if pl.Ahead {
 		return unsafe.Add(pl.ahead, p/pl.kc*f.panels(pl.N, pl.kc)+j/f.NR*f.panelB(f.NR, depth))
 	}
-	for at := 0; at < columns; at += f.NR {
-		pl.packPanel(unsafe.Add(w.b, at/f.NR*f.panelB(f.NR, depth)), b, p, j+at, depth, min(f.NR, columns-at))
-	}
-	return w.b
+	return unsafe.Add(w.b, at/f.NR*f.panelB(f.NR, depth))
 }
 
 func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
@@ -124,35 +120,53 @@ func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
 	}
 }
 
-// multiply computes a block of C from one of A and one of B; false if the pool was stopped.
-func (pl *plan) multiply(w *gemmThread, packed, block, c unsafe.Pointer, rows, columns, depth int, add bool) bool {
+// block is a block of C, rows x columns, from packed panels of A and depth rows of B, the first p, columns from j on.
+type block struct {
+	b, packedA, c              unsafe.Pointer
+	p, j, rows, columns, depth int
+}
+
+// multiply computes a block of C, and packs its B where that was not done ahead; false if the pool was stopped.
+func (pl *plan) multiply(w *gemmThread, x block) bool {
 	f, t := pl.f, &w.args
-	sizeA, sizeB := f.panelA(depth), f.panelB(f.NR, depth)
-	columnTiles, rowTiles := (columns+f.NR-1)/f.NR, (rows+f.MR-1)/f.MR
-	t.k = roundUp(depth, f.KStep) / f.KStep
+	sizeA := f.panelA(x.depth)
+	rowTiles := (x.rows + f.MR - 1) / f.MR
+	t.k = roundUp(x.depth, f.KStep) / f.KStep
 	t.ldc = pl.N * f.OutBytes
-	t.add = 0
-	if add {
-		t.add = 1
-	}
+	t.add = min(x.p, 1)
 	for i := range rowTiles {
 		if pl.pool.Stopped() {
 			return false
 		}
-		panel := unsafe.Add(packed, i*sizeA)
+		t.a = unsafe.Add(x.packedA, i*sizeA)
 		// While it computes, a tile fetches its share of the next panel, into L2.
-		next := unsafe.Add(packed, min(i+1, rowTiles-1)*sizeA)
-		for j := range columnTiles {
-			width := min(f.NR, columns-j*f.NR)
-			t.a, t.b = panel, unsafe.Add(block, j*sizeB)
-			t.c = unsafe.Add(c, (i*f.MR*pl.N+j*f.NR)*f.OutBytes)
-			t.next = unsafe.Add(next, sizeA/columnTiles*j)
-			t.ldb = roundUp(width, f.Lanes) * f.KStep * f.PackedBytes
-			t.mask = columnMask(width)
-			f.Tile(t, min(f.MR, rows-i*f.MR), width)
+		next := unsafe.Add(x.packedA, min(i+1, rowTiles-1)*sizeA)
+		share := sizeA / ((x.columns + f.NR - 1) / f.NR)
+		rows := min(f.MR, x.rows-i*f.MR)
+		for at := 0; at < x.columns; at += f.NR {
+			columns := min(f.NR, x.columns-at)
+			t.c = unsafe.Add(x.c, (i*f.MR*pl.N+at)*f.OutBytes)
+			t.next = unsafe.Add(next, at/f.NR*share)
+			t.mask = columnMask(columns)
+			panel := pl.panelOf(w, x.p, x.j+at, at, x.depth)
+			if i == 0 && !pl.Ahead {
+				if rows == f.MR && pl.fuses(columns) {
+					t.b, t.ldb, t.panel = unsafe.Add(x.b, (x.p*pl.N+x.j+at)*f.StoredBytes), pl.N*f.StoredBytes, panel
+					f.Fused(t, columns)
+					continue
+				}
+				pl.packPanel(panel, x.b, x.p, x.j+at, x.depth, columns)
+			}
+			t.b, t.ldb = panel, roundUp(columns, f.Lanes)*f.KStep*f.PackedBytes
+			f.Tile(t, rows, columns)
 		}
 	}
 	return true
+}
+
+// fuses reports whether the first tile of a block of so many columns packs its B itself.
+func (pl *plan) fuses(columns int) bool {
+	return pl.f.Fused != nil && !pl.TransB && pl.panel == nil && columns%pl.f.Lanes == 0
 }
 
 func columnMask(columns int) uint64 { return ^uint64(0) >> (64 - min(columns, 64)) }

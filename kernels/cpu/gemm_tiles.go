@@ -26,6 +26,10 @@ type tiles struct {
 	// it; columns is a multiple of Lanes, and KStep must be 1. Nil where a family has none.
 	Direct func(t *tileArgs, rows, columns int)
 
+	// Fused is Direct for MR rows, which also packs B into t.panel: packing then hides behind the multiply-adds. Nil
+	// where a family has none.
+	Fused func(t *tileArgs, columns int)
+
 	// PackA packs n x k of A, n <= MR, whose rows are ld elements apart; PackAT the same from A
 	// stored transposed, k rows of n elements. PackB packs k x n of B, n <= NR, into a panel roundUp(n, Lanes) wide;
 	// PackBT the same from B stored transposed, n rows of k elements. k >= 1, n >= 1. All of dst's panel may be
@@ -44,6 +48,8 @@ type tileArgs struct {
 	add  int            // 1: c += a·b; 0: c = a·b, whatever c held
 	mask uint64         // a bit for each column, for families that store by masks
 	edge unsafe.Pointer // room for a tile of MR x NR elements of C, see throughEdge
+
+	panel unsafe.Pointer // of B, for Fused to fill
 }
 
 // panelA and panelB are the bytes of a packed panel, k columns of A or k rows of B of the given width.

@@ -42,6 +42,9 @@ func main() {
 					tiles = append(tiles, f.tile(e, rows, vecs))
 				}
 			}
+			for vecs := 1; vecs <= f.vecs; vecs++ {
+				tiles = append(tiles, f.fused(e, vecs))
+			}
 			gen.Table(f.name("%sTiles", e.name), tiles)
 			gen.Table(f.name("%sPackers", e.name), f.packers(e))
 		}

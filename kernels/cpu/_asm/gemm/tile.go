@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -12,24 +13,52 @@ import (
 
 // Offsets in package cpu's tileArgs.
 const (
-	argA    = 0
-	argB    = 8
-	argC    = 16
-	argNext = 24
-	argK    = 32
-	argLdb  = 40
-	argLdc  = 48
-	argAdd  = 56
-	argMask = 64
+	argA     = 0
+	argB     = 8
+	argC     = 16
+	argNext  = 24
+	argK     = 32
+	argLdb   = 40
+	argLdc   = 48
+	argAdd   = 56
+	argMask  = 64
+	argPanel = 80
 )
 
 // prefetchEvery is how many steps of k go by for each cache line of next that is asked for.
 const prefetchEvery = 4
 
+// ahead is how many rows of B, which are far apart, are asked for before they are needed.
+const ahead = 16
+
 // tile emits the product of a packed panel of A, f.rows wide, and rows of B, and returns its name.
 func (f family) tile(e element, rows, vecs int) string {
 	name := f.name("%sr%dv%d", e.name, rows, vecs)
 	gen.Routine(name, fmt.Sprintf("%s is Tile of %d rows and up to %d columns, B being %s.", name, rows, vecs*f.lanes(), e.name))
+	f.multiply(e, rows, vecs, func(reg.GPVirtual, []reg.VecPhysical) {})
+	return name
+}
+
+// fused emits the same for a full tile, which packs B as it reads it.
+func (f family) fused(e element, vecs int) string {
+	name := f.name("%sFused%d", e.name, vecs)
+	gen.Routine(name, fmt.Sprintf("%s is Fused of %d columns, B being %s.", name, vecs*f.lanes(), e.name))
+	panel, distance := gen.Load(argPanel), gen.Load(argLdb)
+	SHLQ(U8(bits.TrailingZeros(ahead)), distance)
+	f.multiply(e, f.rows, vecs, func(b reg.GPVirtual, row []reg.VecPhysical) {
+		for j, x := range row {
+			f.sum.store(x, Mem{Base: panel, Disp: j * f.Bytes})
+		}
+		ADDQ(U32(vecs*f.Bytes), panel)
+		for at := 0; at < vecs*f.lanes()*e.bytes; at += 64 {
+			PREFETCHT0(Mem{Base: b, Index: distance, Scale: 1, Disp: at})
+		}
+	})
+	return name
+}
+
+// multiply emits a tile; with is called for each row of B, when it is loaded.
+func (f family) multiply(e element, rows, vecs int, with func(b reg.GPVirtual, row []reg.VecPhysical)) {
 	acc := func(i, j int) reg.VecPhysical { return f.Reg[i*vecs+j] }
 	rowB := f.Reg[rows*vecs : rows*vecs+vecs]
 	broadcast := f.Reg[rows*vecs+vecs:]
@@ -48,6 +77,7 @@ func (f family) tile(e element, rows, vecs int) string {
 		for j, x := range rowB {
 			e.load(Mem{Base: b, Disp: j * f.lanes() * e.bytes}, x)
 		}
+		with(b, rowB)
 		ADDQ(ldb, b)
 		for i := range rows {
 			x := broadcast[i%len(broadcast)]
@@ -83,7 +113,6 @@ func (f family) tile(e element, rows, vecs int) string {
 	JNZ(LabelRef("one"))
 	Label("done")
 	f.store(c, ldc, rows, vecs, acc, rowB[0])
-	return name
 }
 
 // eachRow calls do with the address of each row.
