@@ -72,17 +72,19 @@ type (
 	combining = func(dst, a, b *float64, n int, s float64)
 )
 
-// distance is a kernel for operands that L2 holds together, and one for those it does not.
+// distance is a kernel for operands that lie in a cache, and one for those in memory.
 type distance[F any] struct{ near, far F }
 
 func always[F any](f F) distance[F] { return distance[F]{f, f} }
 
-// l2Bytes is the size of an L2 cache.
-var l2Bytes = max(cpuid.CPU.Cache.L2, 256<<10)
+// nearBytes is how many bytes of operands one thread has in its caches at most: those of L2, or a quarter of L3. Beyond 8 MiB
+// they are a thread's share of what lies in memory on a machine of many threads. In an L3 cache the
+// prefetches of the far kernels cost a tenth.
+var nearBytes = max(cpuid.CPU.Cache.L2, min(cpuid.CPU.Cache.L3/4, 8<<20), 256<<10)
 
 // of is the kernel for so many elements of all operands together.
 func (d distance[F]) of(elements int) F {
-	if elements > l2Bytes/8 {
+	if elements > nearBytes/8 {
 		return d.far
 	}
 	return d.near

@@ -13,7 +13,7 @@ package cpu
 //go:noescape
 func copyFP64AVX2(dst *float64, src *float64, n int)
 
-// copyFP64FarAVX2 copies bits. It prefetches its sources, for operands that the L2 cache does not hold.
+// copyFP64FarAVX2 copies bits. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = src[i]
@@ -40,7 +40,7 @@ func copyFP64NTAVX2(dst *float64, src *float64, n int)
 //go:noescape
 func scaleFP64AVX2(dst *float64, src *float64, n int, s float64)
 
-// scaleFP64FarAVX2 is STREAM's scale. It prefetches its sources, for operands that the L2 cache does not hold.
+// scaleFP64FarAVX2 is STREAM's scale. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = s * src[i]
@@ -67,7 +67,7 @@ func scaleFP64NTAVX2(dst *float64, src *float64, n int, s float64)
 //go:noescape
 func addFP64AVX2(dst *float64, a *float64, b *float64, n int)
 
-// addFP64FarAVX2 is STREAM's add. It prefetches its sources, for operands that the L2 cache does not hold.
+// addFP64FarAVX2 is STREAM's add. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = a[i] + b[i]
@@ -94,7 +94,7 @@ func addFP64NTAVX2(dst *float64, a *float64, b *float64, n int)
 //go:noescape
 func triadFP64AVX2(dst *float64, a *float64, b *float64, n int, s float64)
 
-// triadFP64FarAVX2 is STREAM's triad, rounded once. It prefetches its sources, for operands that the L2 cache does not hold.
+// triadFP64FarAVX2 is STREAM's triad, rounded once. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = math.FMA(s, b[i], a[i])
@@ -139,7 +139,7 @@ func writeFP64NTAVX2(dst *float64, n int, s float64)
 //go:noescape
 func readFP64AVX2(src *float64, n int) uint64
 
-// readFP64FarAVX2 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for what the L2 cache does not hold.
+// readFP64FarAVX2 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for operands in memory.
 //
 //	for i := range n {
 //		sum += math.Float64bits(src[i])
@@ -157,7 +157,7 @@ func readFP64FarAVX2(src *float64, n int) uint64
 //go:noescape
 func copyFP64AVX512(dst *float64, src *float64, n int)
 
-// copyFP64FarAVX512 copies bits. It prefetches its sources, for operands that the L2 cache does not hold.
+// copyFP64FarAVX512 copies bits. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = src[i]
@@ -184,7 +184,7 @@ func copyFP64NTAVX512(dst *float64, src *float64, n int)
 //go:noescape
 func scaleFP64AVX512(dst *float64, src *float64, n int, s float64)
 
-// scaleFP64FarAVX512 is STREAM's scale. It prefetches its sources, for operands that the L2 cache does not hold.
+// scaleFP64FarAVX512 is STREAM's scale. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = s * src[i]
@@ -211,7 +211,7 @@ func scaleFP64NTAVX512(dst *float64, src *float64, n int, s float64)
 //go:noescape
 func addFP64AVX512(dst *float64, a *float64, b *float64, n int)
 
-// addFP64FarAVX512 is STREAM's add. It prefetches its sources, for operands that the L2 cache does not hold.
+// addFP64FarAVX512 is STREAM's add. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = a[i] + b[i]
@@ -238,7 +238,7 @@ func addFP64NTAVX512(dst *float64, a *float64, b *float64, n int)
 //go:noescape
 func triadFP64AVX512(dst *float64, a *float64, b *float64, n int, s float64)
 
-// triadFP64FarAVX512 is STREAM's triad, rounded once. It prefetches its sources, for operands that the L2 cache does not hold.
+// triadFP64FarAVX512 is STREAM's triad, rounded once. It prefetches its sources, for operands in memory.
 //
 //	for i := range n {
 //		dst[i] = math.FMA(s, b[i], a[i])
@@ -283,7 +283,7 @@ func writeFP64NTAVX512(dst *float64, n int, s float64)
 //go:noescape
 func readFP64AVX512(src *float64, n int) uint64
 
-// readFP64FarAVX512 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for what the L2 cache does not hold.
+// readFP64FarAVX512 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for operands in memory.
 //
 //	for i := range n {
 //		sum += math.Float64bits(src[i])

@@ -7,7 +7,7 @@ import (
 	"github.com/realflops/realflops/kernels/kerneltest"
 )
 
-// TestFarKernelsConform runs the suite of the kernels for what L2 does not hold, which operands as
+// TestFarKernelsConform runs the suite of the kernels for what lies in memory, which operands as
 // short as the suite's would not reach.
 func TestFarKernelsConform(t *testing.T) {
 	for _, c := range []struct {
@@ -32,12 +32,12 @@ func TestFarKernelsConform(t *testing.T) {
 	}
 }
 
-func TestDistanceIsDecidedByWhatL2Holds(t *testing.T) {
+func TestDistanceIsDecidedByWhatCachesHold(t *testing.T) {
 	d := distance[string]{"near", "far"}
-	if got := d.of(l2Bytes / 8); got != "near" {
-		t.Errorf("operands of L2's size take the kernel for %s", got)
+	if got := d.of(nearBytes / 8); got != "near" {
+		t.Errorf("operands that caches hold take the kernel for %s", got)
 	}
-	if got := d.of(l2Bytes/8 + 1); got != "far" {
-		t.Errorf("operands larger than L2 take the kernel for %s", got)
+	if got := d.of(nearBytes/8 + 1); got != "far" {
+		t.Errorf("larger operands take the kernel for %s", got)
 	}
 }

@@ -51,7 +51,7 @@ const (
 // readFar emits the sum of what the caches do not hold: of quarters at the same time.
 func readFar(s gen.Vectors) {
 	declare("readFP64Far"+s.Name, signature,
-		readDoc+" It reads from four places at once, for what the L2 cache does not hold.", readLoop...)
+		readDoc+" It reads from four places at once, for operands in memory.", readLoop...)
 	src := Load(Param("src"), GP64()).(reg.GPVirtual)
 	n := Load(Param("n"), GP64()).(reg.GPVirtual)
 	sums := zeroed(s)
