@@ -143,14 +143,14 @@ func (pl *plan) piece(w *gemmThread, c unsafe.Pointer, piece int) bool {
 	rows, columns := min(x.rows, pl.M-i), min(x.columns, pl.N-j)
 	for p := 0; p < pl.K; p += pl.kc {
 		depth := min(pl.kc, pl.K-p)
-		packed := unsafe.Add(pl.claimedA(p), i/f.MR*f.panelA(depth))
-		var block unsafe.Pointer
-		if pl.Ahead {
-			block = pl.blockB(w, nil, p, j, depth, columns)
-		} else {
-			block = pl.claimedB(p, j, depth)
+		part := block{
+			packedA: unsafe.Add(pl.claimedA(p), i/f.MR*f.panelA(depth)), c: unsafe.Add(c, (i*pl.N+j)*f.OutBytes),
+			p: p, j: j, rows: rows, columns: columns, depth: depth,
 		}
-		if !pl.multiply(w, packed, block, unsafe.Add(c, (i*pl.N+j)*f.OutBytes), rows, columns, depth, p > 0) {
+		if !pl.Ahead {
+			part.packedB = pl.claimedB(p, j, depth)
+		}
+		if !pl.multiply(w, part) {
 			return false
 		}
 	}

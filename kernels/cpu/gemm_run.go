@@ -74,7 +74,7 @@ func (pl *plan) blocks(w *gemmThread, x part) {
 			}
 			for j := x.j0; j < x.j1; j += pl.nc {
 				columns := min(pl.nc, x.j1-j)
-				if !pl.multiply(w, block{x.b, packed, unsafe.Add(x.c, (i*pl.N+j)*f.OutBytes), p, j, rows, columns, depth}) {
+				if !pl.multiply(w, block{b: x.b, packedA: packed, c: unsafe.Add(x.c, (i*pl.N+j)*f.OutBytes), p: p, j: j, rows: rows, columns: columns, depth: depth}) {
 					return
 				}
 			}
@@ -99,13 +99,19 @@ func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool
 	return true
 }
 
-// panelOf is where the panel of a block of B is that starts at row p and column j, which is column at of the block.
-func (pl *plan) panelOf(w *gemmThread, p, j, at, depth int) unsafe.Pointer {
+// panelOf is where the panel of B is that starts at column at of a block.
+func (pl *plan) panelOf(w *gemmThread, x block, at int) unsafe.Pointer {
 	f := pl.f
-	if pl.Ahead {
-		return unsafe.Add(pl.ahead, p/pl.kc*f.panels(pl.N, pl.kc)+j/f.NR*f.panelB(f.NR, depth))
+	var from unsafe.Pointer
+	switch {
+	case x.packedB != nil:
+		from = x.packedB
+	case !pl.Ahead:
+		from = w.b
+	default:
+		from = unsafe.Add(pl.ahead, x.p/pl.kc*f.panels(pl.N, pl.kc)+x.j/f.NR*f.panelB(f.NR, x.depth))
 	}
-	return unsafe.Add(w.b, at/f.NR*f.panelB(f.NR, depth))
+	return unsafe.Add(from, at/f.NR*f.panelB(f.NR, x.depth))
 }
 
 func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
@@ -123,10 +129,11 @@ func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
 // block is a block of C, rows x columns, from packed panels of A and depth rows of B, the first p, columns from j on.
 type block struct {
 	b, packedA, c              unsafe.Pointer
+	packedB                    unsafe.Pointer // the block's panels of B; nil where the plan has them, or they are to be packed
 	p, j, rows, columns, depth int
 }
 
-// multiply computes a block of C, and packs its B where that was not done ahead; false if the pool was stopped.
+// multiply computes a block of C, and packs its B where that was not done before; false if the pool was stopped.
 func (pl *plan) multiply(w *gemmThread, x block) bool {
 	f, t := pl.f, &w.args
 	sizeA := f.panelA(x.depth)
@@ -148,8 +155,8 @@ func (pl *plan) multiply(w *gemmThread, x block) bool {
 			t.c = unsafe.Add(x.c, (i*f.MR*pl.N+at)*f.OutBytes)
 			t.next = unsafe.Add(next, at/f.NR*share)
 			t.mask = columnMask(columns)
-			panel := pl.panelOf(w, x.p, x.j+at, at, x.depth)
-			if i == 0 && !pl.Ahead {
+			panel := pl.panelOf(w, x, at)
+			if i == 0 && !pl.Ahead && x.packedB == nil {
 				if rows == f.MR && pl.fuses(columns) {
 					t.b, t.ldb, t.panel = unsafe.Add(x.b, (x.p*pl.N+x.j+at)*f.StoredBytes), pl.N*f.StoredBytes, panel
 					f.Fused(t, columns)
