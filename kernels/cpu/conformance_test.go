@@ -48,6 +48,14 @@ func TestConformance(t *testing.T) {
 				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
 			case *GEMM[int8, int32]:
 				conform(t, impl.Kernel, f, kerneltest.Arithmetic{})
+			case *Linear[float32, float32]:
+				conformLinear(t, impl, f)
+			case *Linear[kernels.BFloat16, float32]:
+				conformLinear(t, impl, f)
+			case *Linear[kernels.Float16, float32]:
+				conformLinear(t, impl, f)
+			case *Linear[int8, int32]:
+				conformLinear(t, impl, f)
 			default:
 				t.Fatalf("no suite for a %T", f)
 			}

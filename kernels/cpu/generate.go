@@ -7,3 +7,4 @@ package cpu
 //go:generate go run -C _asm ./bandwidth -pkg cpu -out ../bandwidth_amd64.s -stubs ../bandwidth_amd64_stubs.go
 //go:generate go run -C _asm ./dot -family bf16 -pkg cpu -out ../gemm_bf16_amd64.s
 //go:generate go run -C _asm ./dot -family int8 -pkg cpu -out ../gemm_int8_amd64.s
+//go:generate go run -C _asm ./linear -pkg cpu -out ../linear_amd64.s

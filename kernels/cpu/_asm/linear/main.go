@@ -1,0 +1,223 @@
+// Command linear generates the kernels of products with packed weights, and what prepares rows of x for
+// them.
+//
+// A kernel takes a panel of 16 columns of the weights, a vector of 32-bit sums for each row of x, and
+// reads it from end to end. Its argument, in DI, is a linearArgs.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/realflops/realflops/kernels/cpu/_asm/gen"
+)
+
+// panel is how many columns a kernel computes.
+const panel = 16
+
+// Offsets in linearArgs.
+const (
+	argW     = 0
+	argX     = 8
+	argY     = 16
+	argLDY   = 24
+	argRows  = 32
+	argSteps = 40
+	argAdd   = 48
+	argTile  = 56
+)
+
+// The registers of every kernel. What is not named here is free.
+var (
+	args  = reg.RDI
+	w     = reg.RSI // weights
+	x     = reg.RDX // prepared rows of x
+	steps = reg.RCX
+	y     = reg.R8
+	ldy   = reg.R9
+	rows  = reg.R10
+	tile  = reg.R11
+	scale = reg.R12 // scales of groups
+	count = reg.R13
+)
+
+// family is a set of kernels for one packed form, one for each of some numbers of rows.
+type family struct {
+	name string
+	gen.Vectors
+	heights []int
+	stride  int // bytes between prepared rows of x
+	integer bool
+	emit    func(k kernel)
+}
+
+// kernel is one of them.
+type kernel struct {
+	family
+	rows  int
+	parts int // vectors of a row's sums
+	free  []reg.VecPhysical
+
+	constant reg.VecPhysical // of a form that has one
+}
+
+// take reserves n vector registers.
+func (k *kernel) take(n int) []reg.VecPhysical {
+	if n > len(k.free) {
+		panic(fmt.Sprintf("%s, %d rows: %d registers are missing", k.name, k.rows, n-len(k.free)))
+	}
+	taken := k.free[:n:n]
+	k.free = k.free[n:]
+	return taken
+}
+
+// sums are accumulators: of each row, phases x parts. Products go to the phases in turn, so that few
+// rows still have as many chains in flight as the latency of an addition asks for.
+type sums struct {
+	k      kernel
+	phases int
+	reg    []reg.VecPhysical
+}
+
+func (k *kernel) sums(phases int) sums {
+	return sums{*k, phases, k.take(k.rows * phases * k.parts)}
+}
+
+func (s sums) at(row, phase, part int) reg.VecPhysical {
+	return s.reg[(row*s.phases+phase)*s.k.parts+part]
+}
+
+// clear sets all to 0.
+func (s sums) clear() { s.k.Zero(s.reg...) }
+
+// reduce adds all phases to the first.
+func (s sums) reduce() {
+	for phase := s.phases - 1; phase > 0; phase-- {
+		for row := range s.k.rows {
+			for part := range s.k.parts {
+				s.k.add(s.at(row, phase, part), s.at(row, 0, part))
+			}
+		}
+	}
+}
+
+// add adds sums.
+func (k kernel) add(from Op, to reg.VecPhysical) {
+	if k.integer {
+		VPADDD(from, to, to)
+	} else {
+		VADDPS(from, to, to)
+	}
+}
+
+// load reads the arguments that every kernel needs at its start.
+func (k kernel) load() {
+	MOVQ(Mem{Base: args, Disp: argW}, w)
+	MOVQ(Mem{Base: args, Disp: argX}, x)
+	MOVQ(Mem{Base: args, Disp: argSteps}, steps)
+}
+
+// row is the address of x for a row, disp bytes on.
+func (k kernel) row(i, disp int) Mem { return Mem{Base: x, Disp: i*k.stride + disp} }
+
+// prefetch asks for lines of the weights, from disp bytes behind base on. A kernel of the most rows is
+// also the one that reads a panel more than once, so it keeps it; the others let it pass by the outer caches.
+func (k kernel) prefetch(base reg.Register, disp, lines int) {
+	for i := range lines {
+		m := Mem{Base: base, Disp: disp + ahead + 64*i}
+		if k.rows == k.heights[len(k.heights)-1] {
+			PREFETCHT0(m)
+		} else {
+			PREFETCHNTA(m)
+		}
+	}
+}
+
+// ahead is how many bytes before its use a cache line is asked for. Memory is the farther the more of it
+// there is in a system: at some 100 ns and 30 to 40 GB/s a thread, 3 to 4 KiB are under way.
+const ahead = 4096
+
+// store writes the rows that there are to y, or adds them to it.
+func (k kernel) store(sum func(row, part int) reg.VecPhysical) {
+	at := func(part int) Mem { return Mem{Base: y, Disp: part * k.Bytes} }
+	each := func(end string, f func(row, part int)) {
+		MOVQ(Mem{Base: args, Disp: argY}, y)
+		for row := range k.rows {
+			if row > 0 {
+				CMPQ(rows, U8(row))
+				JLE(LabelRef(end))
+				ADDQ(ldy, y)
+			}
+			for part := range k.parts {
+				f(row, part)
+			}
+		}
+	}
+	MOVQ(Mem{Base: args, Disp: argLDY}, ldy)
+	MOVQ(Mem{Base: args, Disp: argRows}, rows)
+	CMPQ(Mem{Base: args, Disp: argAdd}, U8(0))
+	JE(LabelRef("store"))
+	each("store", func(row, part int) { k.add(at(part), sum(row, part)) })
+	Label("store")
+	each("done", func(row, part int) { VMOVUPS(sum(row, part), at(part)) })
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// advance adds to a pointer.
+func advance(r reg.Register, bytes int) { ADDQ(U32(bytes), r) }
+
+// address is a function's, as a datum.
+type address struct {
+	Constant
+	name string
+}
+
+func (a address) Asm() string { return "$" + a.name + "<>(SB)" }
+
+func main() {
+	var names []string
+	for _, f := range append(append(dense(), grouped()...), vnni()...) {
+		for _, rows := range f.heights {
+			name := fmt.Sprintf("linear%sr%d", f.name, rows)
+			TEXT(name, NOSPLIT, "func()")
+			f.emit(kernel{family: f, rows: rows, parts: panel * 4 / f.Bytes, free: f.Reg})
+			names = append(names, name)
+		}
+	}
+	names = append(names, preparers()...)
+
+	table := GLOBL("linearAddresses", NOPTR|RODATA)
+	for i, name := range names {
+		DATA(8*i, address{U64(0), name})
+	}
+	TEXT("linearTable", NOSPLIT, fmt.Sprintf("func() *[%d]uintptr", len(names)))
+	Doc("linearTable holds the addresses of the kernels, family by family, and of what prepares rows.")
+	LEAQ(table, reg.RAX)
+	Store(reg.RAX, ReturnIndex(0))
+	RET()
+	Generate()
+	if err := local(flag.Lookup("out").Value.String(), names); err != nil {
+		fmt.Fprintln(os.Stderr, "linear:", err)
+		os.Exit(1)
+	}
+}
+
+// local makes the routines that the table holds the file's own, for which vet wants no declaration in Go.
+func local(file string, names []string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		text = bytes.Replace(text, []byte("TEXT ·"+name+"(SB)"), []byte("TEXT "+name+"<>(SB)"), 1)
+	}
+	return os.WriteFile(file, text, 0o644)
+}
