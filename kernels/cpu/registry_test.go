@@ -146,6 +146,19 @@ func TestHasFeatureKnowsNoFeatureByAWrongName(t *testing.T) {
 	}
 }
 
+// assemblyNames say by an assembly function's name which engine runs it; the first that matches.
+var assemblyNames = []struct {
+	name   *regexp.Regexp
+	engine string
+	needs  []string
+}{
+	{regexp.MustCompile("AVX512BF16Dot|fmaAVX512BF16"), GoAVX512BF16, needsAVX512BF16},
+	{regexp.MustCompile("AVX512VNNI"), GoAVX512VNNI, needsAVX512VNNI},
+	{regexp.MustCompile("AVX2?VNNI"), GoAVXVNNI, needsAVXVNNI},
+	{regexp.MustCompile("AVX512"), GoAVX512, needsAVX512},
+	{regexp.MustCompile(""), GoAVX2, needsAVX2},
+}
+
 // TestNeedsCoverWhatTheAssemblyRequires reads the requirements that the generator noted
 // above each function.
 func TestNeedsCoverWhatTheAssemblyRequires(t *testing.T) {
@@ -163,12 +176,16 @@ func TestNeedsCoverWhatTheAssemblyRequires(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, note := range notes.FindAllStringSubmatch(string(text), -1) {
-			engine, allowed := GoAVX2, slices.Concat(implied, needsAVX2)
-			if strings.Contains(note[1], "AVX512") {
-				engine, allowed = GoAVX512, slices.Concat(implied, needsAVX2, needsAVX512)
+			var engine string
+			var allowed []string
+			for _, e := range assemblyNames {
+				if e.name.MatchString(note[1]) {
+					engine, allowed = e.engine, slices.Concat(implied, needsAVX2, e.needs)
+					break
+				}
 			}
 			seen[engine]++
-			for _, set := range strings.Split(strings.ToLower(note[2]), ", ") {
+			for _, set := range strings.Split(strings.ReplaceAll(strings.ToLower(note[2]), "_", ""), ", ") {
 				if set = strings.Replace(set, "fma3", "fma", 1); !slices.Contains(allowed, set) {
 					t.Errorf("%s: %s requires %s, which %s does not ask for", file, note[1], set, engine)
 				}

@@ -32,21 +32,21 @@ type product struct {
 }
 
 func dense() []family {
-	of := func(name string, v gen.Vectors, heights []int, stride int, integer bool, d denseForm) family {
-		return family{name, v, heights, stride, integer, d.kernel}
+	of := func(name string, v gen.Vectors, heights []int, stride int, integer bool, cycles float64, d denseForm) family {
+		return family{name, v, heights, stride, cycles, integer, d.kernel}
 	}
 	return []family{
-		of("AVX512FP32", gen.AVX512, heights512, stride4, false, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
-		of("AVX512BF16", gen.AVX512, heights512, stride8, false, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
-		of("AVX512FP16", gen.AVX512, heights512, stride8, false, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
-		of("AVX512INT8", gen.AVX512, heights512, stride8, true, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
-		of("AVX512BF16Dot", gen.AVX512, heights512, stride4, false, denseForm{xBytes: 4, step: loadStep, multiply: dotBF16}),
-		of("AVX512VNNIDot", gen.AVX512, heights512, stride4, true, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
-		of("AVX2FP32", gen.AVX2, heights256, stride4, false, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
-		of("AVX2BF16", gen.AVX2, heights256[:4], stride8, false, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
-		of("AVX2FP16", gen.AVX2, heights256[:4], stride8, false, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
-		of("AVX2INT8", gen.AVX2, heights256[:4], stride8, true, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
-		of("AVXVNNIDot", gen.AVX2, heights256, stride4, true, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
+		of("AVX512FP32", gen.AVX512, heights512, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
+		of("AVX512BF16", gen.AVX512, heights512, stride8, false, 2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
+		of("AVX512FP16", gen.AVX512, heights512, stride8, false, 2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
+		of("AVX512INT8", gen.AVX512, heights512, stride8, true, 2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
+		of("AVX512BF16Dot", gen.AVX512, heights512, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotBF16}),
+		of("AVX512VNNIDot", gen.AVX512, heights512, stride4, true, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
+		of("AVX2FP32", gen.AVX2, heights256, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
+		of("AVX2BF16", gen.AVX2, heights256[:4], stride8, false, 2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
+		of("AVX2FP16", gen.AVX2, heights256[:4], stride8, false, 2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
+		of("AVX2INT8", gen.AVX2, heights256[:4], stride8, true, 2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
+		of("AVXVNNIDot", gen.AVX2, heights256, stride4, true, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
 	}
 }
 
@@ -82,7 +82,7 @@ func (d denseForm) kernel(k kernel) {
 		d.constant(k, k.constant)
 	}
 	unroll := 4
-	if k.rows <= 2 {
+	if k.rows <= 4 {
 		unroll = 8
 	}
 	SHRQ(U8(map[int]uint8{4: 2, 8: 3}[unroll]), steps)

@@ -32,7 +32,7 @@ func grouped() []family {
 		DATA(4*i, U32(8))
 	}
 	of := func(name string, v gen.Vectors, heights []int, g groupedForm) family {
-		return family{name, v, heights, strideFP32, false, g.kernel}
+		return family{name, v, heights, strideFP32, 8 * 512 / float64(g.bytes), false, g.kernel}
 	}
 	return []family{
 		of("AVX512Group8", gen.AVX512, heights512, groupedForm{bytes: group * panel, each: bytesOfGroup}),
@@ -58,12 +58,12 @@ type groupedForm struct {
 // two sets of sums would not fit into registers, the weights are scaled.
 func (g groupedForm) kernel(k kernel) {
 	k.load()
-	inSums := k.rows <= 4 && k.Bytes == 64 || k.rows <= 2
+	inSums := k.rows <= 12 && k.Bytes == 64 || k.rows <= 2
 	total := k.sums(k.totalPhases(inSums))
 	total.clear()
 	part := total
 	if inSums {
-		part = k.sums(max(1, 4/(k.rows*k.parts)))
+		part = k.sums(k.groupPhases())
 	}
 	scales := k.take(k.parts)
 	if g.constant != nil {
@@ -129,6 +129,9 @@ func (k kernel) totalPhases(inSums bool) int {
 	return k.phasesOf(8)
 }
 
+// groupPhases: of a few rows, enough for 6 to 8 chains; each phase more is an addition more for each group.
+func (k kernel) groupPhases() int { return max(1, min(4/k.parts, 8/(k.rows*k.parts*k.parts))) }
+
 // bytesOfGroup: rows of 16 signed bytes.
 func bytesOfGroup(k kernel, use func([]reg.VecPhysical, int)) {
 	sets := min(4, len(k.free)/k.parts)
@@ -143,21 +146,26 @@ func bytesOfGroup(k kernel, use func([]reg.VecPhysical, int)) {
 }
 
 // nibblesByTable: vector j of a group holds, in byte b of a column's four, elements 4j+b and, in
-// the upper nibble, 16+4j+b. A permutation of the 16 values looks at the low four bits of a lane alone: to have byte b
-// there, the vector is read from b bytes further on.
+// the upper nibble, 16+4j+b. A permutation of the 16 values looks at the low four bits of a lane alone, to which the
+// others are shifted; half of the way by reading the vector from two bytes further on.
 func nibblesByTable(k kernel, use func([]reg.VecPhysical, int)) {
-	sets := min(4, len(k.free)/2)
+	whole, nibbles := k.free[:2], k.free[2:]
+	nibbles = nibbles[:min(4, len(nibbles))]
 	n := 0
 	for j := range 4 {
-		for b := range 4 {
-			low, high := k.free[n%sets*2:][:1], k.free[n%sets*2+1:][:1]
-			n++
-			VMOVDQU32(Mem{Base: w, Disp: 64*j + b}, low[0])
-			VPSRLD(U8(4), low[0], high[0])
-			VPERMPS(k.constant, low[0], low[0])
-			use(low, 4*j+b)
-			VPERMPS(k.constant, high[0], high[0])
-			use(high, 16+4*j+b)
+		for half, v := range whole {
+			VMOVDQU32(Mem{Base: w, Disp: 64*j + 2*half}, v)
+			for nibble := range 4 {
+				q := nibbles[n%len(nibbles)]
+				n++
+				if nibble == 0 {
+					VPERMPS(k.constant, v, q)
+				} else {
+					VPSRLD(U8(4*nibble), v, q)
+					VPERMPS(k.constant, q, q)
+				}
+				use([]reg.VecPhysical{q}, 4*j+2*half+nibble/2+16*(nibble%2))
+			}
 		}
 	}
 }

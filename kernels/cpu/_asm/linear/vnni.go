@@ -20,7 +20,7 @@ const (
 // there on.
 func vnni() []family {
 	of := func(name string, v gen.Vectors, heights []int, q quantForm) family {
-		return family{name, v, heights, strideQuant, false, q.kernel}
+		return family{name, v, heights, strideQuant, 1.6 * 512 / float64(q.bytes), false, q.kernel}
 	}
 	return []family{
 		of("AVX512VNNIGroup8", gen.AVX512, heights512, quantForm{bytes: group * panel}),
