@@ -34,10 +34,10 @@ const (
 	strideOfQuant = groupChunk*quantRecord + linearLine
 )
 
-// routines hands out the addresses of the table, in order.
-type routines struct{ rest []uintptr }
+// linearAddresses hands out the addresses of the table, in order.
+type linearAddresses struct{ rest []uintptr }
 
-func (r *routines) kernels(heights []int) []linearKernel {
+func (r *linearAddresses) kernels(heights []int) []linearKernel {
 	var out []linearKernel
 	for _, rows := range heights {
 		fn := r.one()
@@ -46,7 +46,7 @@ func (r *routines) kernels(heights []int) []linearKernel {
 	return out
 }
 
-func (r *routines) one() uintptr {
+func (r *linearAddresses) one() uintptr {
 	fn := r.rest[0]
 	r.rest = r.rest[1:]
 	return fn
@@ -60,7 +60,7 @@ type prepareArgs struct {
 }
 
 func init() {
-	r := &routines{linearTable()[:]}
+	r := &linearAddresses{linearTable()[:]}
 	avx512 := denseKernels(r, heights16, heights16)
 	avx512.bf16Dot, avx512.int8Dot = r.kernels(heights16), r.kernels(heights16)
 	avx2 := denseKernels(r, heights6, heights4)
@@ -97,7 +97,7 @@ type linearSet struct {
 	widenBF16, widenFP16, widenINT8, quantise, sumINT8 uintptr
 }
 
-func denseKernels(r *routines, fp32, widened []int) linearSet {
+func denseKernels(r *linearAddresses, fp32, widened []int) linearSet {
 	return linearSet{fp32: r.kernels(fp32), bf16: r.kernels(widened), fp16: r.kernels(widened), int8: r.kernels(widened)}
 }
 
