@@ -11,16 +11,15 @@ import (
 // A ceiling bounds the rate of a job's work: a loop of ours that does nothing else, timed in the same rounds.
 type ceiling struct {
 	*entrant
-	name string
 	need float64 // how much of the ceiling's work a call of the job takes
 }
 
-// ceilings are those of our implementation of j on a pool:
+// ceilings are those of our implementation of j:
 //
 //	products      the multiply-adds, in registers, of the instruction that the inner loop is made of
 //	decode        that, and the reading of the weights from memory: what is slower
 //	activations   in the first cache, a copy of as many bytes
-func ceilings(j job, pool *cpu.Pool) []ceiling {
+func (a *arena) ceilings(j job) []ceiling {
 	d, _ := kernels.Lookup(string(j.Kernel))
 	impl, err := cpu.Pick(implementedBy(j.spec), j.Precision, j.Engine)
 	if err != nil {
@@ -29,8 +28,14 @@ func ceilings(j job, pool *cpu.Pool) []ceiling {
 	var out []ceiling
 	add := func(k kernels.Kernel, p kernels.Precision, engine string, n int, need float64) {
 		if i, err := cpu.Pick(k, p, engine); err == nil {
-			c := newEntrant("", &ours{pool: pool, engine: engine}, spec{kernels.Spec{Kernel: k, Precision: p, Shape: kernels.Shape{N: n}}, 1}, pool.Threads())
-			out = append(out, ceiling{c, fmt.Sprintf("%s %s %s", k, p, i.Engine), need})
+			c := newEntrant("", nil, spec{kernels.Spec{Kernel: k, Precision: p, Shape: kernels.Shape{N: n}}, 1}, a.threads)
+			c.name = fmt.Sprintf("%s %s %s", k, p, i.Engine)
+			who := fmt.Sprint(c.name, n)
+			if a.loops[who] == nil {
+				a.loops[who] = &ours{pool: a.pool, engine: i.Engine, keep: &keep{}}
+			}
+			c.who = a.loops[who]
+			out = append(out, ceiling{c, need})
 		}
 	}
 	switch {
@@ -39,7 +44,7 @@ func ceilings(j job, pool *cpu.Pool) []ceiling {
 			add(kernels.FMA, impl.Limit, cmp.Or(impl.LimitEngine, impl.Engine), limitLength, j.FLOP())
 		}
 		if j.Sets > 1 {
-			add(kernels.Read, kernels.FP64, "", fromMemory/8, j.Precision.WeightBytes()*float64(j.Shape.N*j.Shape.K))
+			add(kernels.Read, kernels.FP64, "", fromMemory()/8, j.Precision.WeightBytes()*float64(j.Shape.N*j.Shape.K))
 		}
 	case d.Class == kernels.Elementwise && j.Bytes() <= cacheBytes:
 		add(kernels.Copy, kernels.FP64, impl.Engine, int(j.Bytes())/16, j.Bytes())

@@ -169,9 +169,9 @@ func TestTolerancesAllowRoundingAlone(t *testing.T) {
 func TestTheSlowestNeedIsTheLimit(t *testing.T) {
 	us := newEntrant("us", nil, anySpec, 1)
 	us.rates = []float64{512, 512, 256, 256, 256, 256, 256}
-	limit := ceiling{&entrant{rates: slices.Repeat([]float64{1024}, 7)}, "fma", 1024}
-	read := ceiling{&entrant{rates: []float64{100, 100, 50, 50, 50, 50, 50}}, "read", 100}
-	absent := ceiling{&entrant{failed: errors.New("none")}, "absent", 1e9}
+	limit := ceiling{&entrant{name: "fma", rates: slices.Repeat([]float64{1024}, 7)}, 1024}
+	read := ceiling{&entrant{name: "read", rates: []float64{100, 100, 50, 50, 50, 50, 50}}, 100}
+	absent := ceiling{&entrant{name: "absent", failed: errors.New("none")}, 1e9}
 	v, name := share(us, []ceiling{limit, read, absent})
 	if v == nil || v.Paired != 0.5 || v.Lo != 0.5 || v.Hi != 0.5 || name != "read" {
 		t.Errorf("the share is %+v of %s", v, name)

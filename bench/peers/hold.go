@@ -15,11 +15,11 @@ type row struct {
 	Precision string `json:"precision"`
 	Shape     string `json:"shape"`
 	Threads   int    `json:"threads"`
-	Sets      int    `json:"sets"`    // copies of the weights that calls go round
-	Who       string `json:"who"`     // realflops, but where a peer is held against itself
-	Engine    string `json:"engine"`  // of realflops
-	Peer      string `json:"peer"`    // whom it is held against
-	Unit      string `json:"unit"`    // of ours and peer
+	Sets      int    `json:"sets"`   // copies of the weights that calls go round
+	Who       string `json:"who"`    // realflops, but where a peer is held against itself
+	Engine    string `json:"engine"` // of realflops
+	Peer      string `json:"peer"`   // whom it is held against
+	Unit      string `json:"unit"`   // of ours and peer
 	versus
 	OfLimit *versus `json:"of_limit,omitempty"` // the same against Limit
 	Limit   string  `json:"limit,omitempty"`    // the loop of ours that bounds the work in most rounds
@@ -43,7 +43,9 @@ type skip struct {
 type arena struct {
 	threads int
 	pool    *cpu.Pool
-	dir     string // of servers
+	keep    keep
+	loops   map[string]*ours // ceilings, with their data
+	dir     string           // of servers
 	servers map[string]*server
 	absent  map[string]error // servers that could not be started
 	length  length
@@ -52,10 +54,14 @@ type arena struct {
 }
 
 func newArena(threads int, dir string, l length) *arena {
-	return &arena{threads: threads, pool: cpu.NewPool(threads), dir: dir, servers: map[string]*server{}, absent: map[string]error{}, length: l, deadline: patience}
+	return &arena{threads: threads, pool: cpu.NewPool(threads), dir: dir, loops: map[string]*ours{}, servers: map[string]*server{}, absent: map[string]error{}, length: l, deadline: patience}
 }
 
 func (a *arena) close() error {
+	a.keep.drop()
+	for _, l := range a.loops {
+		l.drop()
+	}
 	a.pool.Close()
 	var errs []error
 	for _, s := range a.servers {
@@ -94,12 +100,12 @@ func (a *arena) server(name string) (*server, error) {
 
 // enter makes the entrants of a job: ours first.
 func (a *arena) enter(j job) (us *ours, entrants []*entrant, skipped []skip) {
-	us = &ours{pool: a.pool, engine: j.Engine}
+	us = &ours{pool: a.pool, engine: j.Engine, keep: &a.keep}
 	entrants = append(entrants, newEntrant(self, us, j.spec, a.threads))
 	for _, r := range j.Rivals {
 		name, s := r.name(j.spec), r.spec(j.spec)
 		if r.Peer == self {
-			entrants = append(entrants, newEntrant(name, &ours{pool: a.pool, engine: r.Engine}, s, a.threads))
+			entrants = append(entrants, newEntrant(name, &ours{pool: a.pool, engine: r.Engine, keep: &a.keep}, s, a.threads))
 			continue
 		}
 		server, err := a.server(r.Peer)
@@ -139,12 +145,12 @@ func (a *arena) hold(j job) (rows []row, skipped []skip, err error) {
 			field = append(field, &beside)
 		}
 	}
-	limits := ceilings(j, a.pool)
+	limits := a.ceilings(j)
 	for _, c := range limits {
 		field = append(field, c.entrant)
 	}
 	defer func() {
-		for _, e := range field {
+		for _, e := range entrants {
 			if o, ok := e.who.(*ours); ok {
 				o.drop()
 			}

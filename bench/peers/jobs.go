@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/klauspost/cpuid/v2"
+
 	"github.com/realflops/realflops/kernels"
 )
 
@@ -66,11 +68,13 @@ func named(peers ...string) []rival {
 	return out
 }
 
-func (j job) String() string { return fmt.Sprintf("%s %s %s, %d threads", j.Kernel, j.Precision, j.Shape, j.Threads) }
+func (j job) String() string {
+	return fmt.Sprintf("%s %s %s, %d threads", j.Kernel, j.Precision, j.Shape, j.Threads)
+}
 
 // fromMemory is how many bytes the copies of a small product's weights take together, so that they come from memory
 // and not from a cache.
-const fromMemory = 256 << 20
+func fromMemory() int { return max(128<<20, 4*cpuid.CPU.Cache.L3) }
 
 // family makes jobs of kernels, precisions, shapes and rivals, in this order for each number of threads.
 type family struct {
@@ -102,7 +106,7 @@ func (f family) jobs(threads []int) ([]job, error) {
 					}
 					j := job{spec{kernels.Spec{Kernel: k, Precision: p, Shape: s}, 1}, t, f.engine, f.rivals, f.beside}
 					if weights := p.WeightBytes() * float64(s.N*s.K); k == kernels.Linear && s.M < manyRows {
-						j.Sets = min(64, int(math.Ceil(fromMemory/weights)))
+						j.Sets = min(64, int(math.Ceil(float64(fromMemory())/weights)))
 					}
 					out = append(out, j)
 				}

@@ -13,6 +13,7 @@ import (
 type ours struct {
 	pool   *cpu.Pool
 	engine string // "" for the best of each kernel
+	keep   *keep
 
 	last    spec
 	work    *work
@@ -22,9 +23,38 @@ type ours struct {
 	usage            // of all bursts
 }
 
+// keep holds what is slow to make from one work to the next that needs the same.
+type keep struct {
+	key  string
+	made any
+	free func()
+}
+
+// kept is what k holds for key, or what is made now in place of what it held.
+func kept[T any](k *keep, key string, create func() (T, func(), error)) (T, error) {
+	if k.key == key {
+		return k.made.(T), nil
+	}
+	k.drop()
+	made, free, err := create()
+	if err != nil {
+		return made, err
+	}
+	*k = keep{key, made, free}
+	return made, nil
+}
+
+func (k *keep) drop() {
+	if k.free != nil {
+		k.free()
+	}
+	*k = keep{}
+}
+
 // work is a spec bound to an implementation and to data.
 type work struct {
 	pool  *cpu.Pool
+	keep  *keep
 	impl  cpu.Impl
 	call  func(set int)
 	check func() float64
@@ -35,12 +65,12 @@ type work struct {
 // the implementation is of another kind.
 var binders = []func(w *work, s spec) (bool, error){bindFMA, bindGEMM, bindAhead, bindUnary, bindRows, bindBandwidth}
 
-func bind(pool *cpu.Pool, s spec, engine string) (*work, error) {
+func bind(pool *cpu.Pool, k *keep, s spec, engine string) (*work, error) {
 	impl, err := cpu.Pick(implementedBy(s), s.Precision, engine)
 	if err != nil {
 		return nil, &refusal{"realflops", err.Error()}
 	}
-	w := &work{pool: pool, impl: impl}
+	w := &work{pool: pool, keep: k, impl: impl}
 	for _, b := range binders {
 		if ok, err := b(w, s); err != nil {
 			w.free()
@@ -88,7 +118,7 @@ func (o *ours) burst(s spec, passes, count int) (answer, error) {
 	if fresh {
 		o.drop()
 		var err error
-		if o.work, err = bind(o.pool, s, o.engine); err != nil {
+		if o.work, err = bind(o.pool, o.keep, s, o.engine); err != nil {
 			return answer{}, err
 		}
 		o.last = s

@@ -44,11 +44,18 @@ func bindBandwidth(w *work, s spec) (bool, error) {
 	default:
 		return false, nil
 	}
-	var err error
+	d, err := kernels.Lookup(string(s.Kernel))
+	if err != nil {
+		return false, err
+	}
 	for _, x := range []struct {
-		to *[]float64
-		f  func(i int) float64
-	}{{&a, zero}, {&b, func(i int) float64 { return small(i, 1) }}, {&c, func(i int) float64 { return small(i, 2) }}} {
+		to     *[]float64
+		needed bool
+		f      func(i int) float64
+	}{{&a, d.Writes > 0, zero}, {&b, d.Reads > 0, func(i int) float64 { return small(i, 1) }}, {&c, d.Reads > 1, func(i int) float64 { return small(i, 2) }}} {
+		if !x.needed {
+			continue
+		}
 		if *x.to, err = block[float64](w, n, x.f); err != nil {
 			return false, err
 		}

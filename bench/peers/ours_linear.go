@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/realflops/realflops/kernels"
 	"github.com/realflops/realflops/kernels/cpu"
 )
@@ -46,16 +48,34 @@ func ahead[T cpu.Stored, C cpu.Summed](w *work, s spec, f *cpu.GEMM[T, C]) error
 		return err
 	}
 	w.frees = append(w.frees, plan.Close)
-	b := make([]T, k*n)
-	fill(b, fw)
-	packed := make([]*cpu.Packed[T], s.Sets)
-	for i := range packed {
-		if packed[i], err = f.PackB(w.pool, b, n, k, false); err != nil {
-			return err
-		}
-		w.frees = append(w.frees, packed[i].Close)
+	packed, err := weights(w, s, fw, func(b []T) (*cpu.Packed[T], error) { return f.PackB(w.pool, b, n, k, false) })
+	if err != nil {
+		return err
 	}
 	w.call = func(set int) { plan.RunPacked(y, x, packed[set]) }
 	w.check = func() float64 { return checksum(y) }
 	return nil
+}
+
+// weights are as many packed copies of W as s has sets: kept, since the next job is often of the same weights and more rows.
+func weights[T element, P interface{ Close() }](w *work, s spec, f func(i int) float64, pack func(b []T) (P, error)) ([]P, error) {
+	key := fmt.Sprintf("%s %s %dx%d %d %T", s.Precision, w.impl.Engine, s.Shape.K, s.Shape.N, s.Sets, *new(P))
+	return kept(w.keep, key, func() (packed []P, free func(), err error) {
+		free = func() {
+			for _, p := range packed {
+				p.Close()
+			}
+		}
+		b := make([]T, s.Shape.K*s.Shape.N)
+		fill(b, f)
+		for range s.Sets {
+			p, err := pack(b)
+			if err != nil {
+				free()
+				return nil, nil, err
+			}
+			packed = append(packed, p)
+		}
+		return packed, free, nil
+	})
 }

@@ -134,7 +134,7 @@ func TestOursComputesWhatServersDo(t *testing.T) {
 	for _, threads := range []int{1, 3} {
 		pool := cpu.NewPool(threads)
 		defer pool.Close()
-		us := &ours{pool: pool}
+		us := &ours{pool: pool, keep: &keep{}}
 		for _, s := range comparableSpecs(t) {
 			want := naive(s)
 			for range 2 {
@@ -148,6 +148,7 @@ func TestOursComputesWhatServersDo(t *testing.T) {
 				}
 			}
 		}
+		us.keep.drop()
 		if err := us.close(); err != nil {
 			t.Error(err)
 		}
@@ -167,7 +168,7 @@ func TestWhatWeDoNotHaveIsRefused(t *testing.T) {
 	pool := cpu.NewPool(1)
 	defer pool.Close()
 	s := anySpec
-	_, err := (&ours{pool: pool, engine: "go-none"}).burst(s, 1, 1)
+	_, err := (&ours{pool: pool, engine: "go-none", keep: &keep{}}).burst(s, 1, 1)
 	if _, ok := err.(*refusal); !ok {
 		t.Errorf("an engine that is none: error is %v", err)
 	}
@@ -215,5 +216,29 @@ func TestServersInCAgreeWithUs(t *testing.T) {
 	}
 	if err := a.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestWhatIsKeptIsMadeOnceAndFreedBeforeTheNext(t *testing.T) {
+	var k keep
+	var events string
+	want := func(key, events_ string) {
+		t.Helper()
+		v, err := kept(&k, key, func() (string, func(), error) {
+			events += "+" + key
+			return "made " + key, func() { events += "-" + key }, nil
+		})
+		if err != nil || v != "made "+key || events != events_ {
+			t.Errorf("%s: %q, error %v; events %s, want %s", key, v, err, events, events_)
+		}
+	}
+	want("a", "+a")
+	want("a", "+a")
+	want("b", "+a-a+b")
+	if k.drop(); events != "+a-a+b-b" {
+		t.Errorf("at the end: %s", events)
+	}
+	if k.drop(); events != "+a-a+b-b" {
+		t.Errorf("dropped twice: %s", events)
 	}
 }

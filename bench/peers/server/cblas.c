@@ -54,8 +54,9 @@ static const char *prepare(const struct job *j) {
 		store(a, type, i, linear ? octet(i % k, i, 1) : small(i, 1));
 	for (int s = 0; s < j->sets; s++) {
 		b[s] = block(k * n * bytes_of[type]);
-		for (size_t i = 0; i < k * n; i++)
+		for (size_t i = 0; i < k * n && s == 0; i++)
 			store(b[s], type, i, linear ? nibble(i / n, i, 2) : small(i, 2));
+		memcpy(b[s], b[0], s > 0 ? k * n * bytes_of[type] : 0);
 	}
 	return NULL;
 }

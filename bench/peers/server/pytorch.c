@@ -53,9 +53,12 @@ static const char *prepare(const struct job *j) {
 	result = block(count * bytes);
 	c = matrix(result, j->m, j->n, forms[f].dtype());
 	for (nsets = 0; nsets < j->sets; nsets++) {
+		static void *first;
 		void *w = block(j->k * j->n * bytes);
-		for (size_t i = 0; i < j->k * j->n; i++)
+		first = nsets == 0 ? w : first;
+		for (size_t i = 0; i < j->k * j->n && nsets == 0; i++)
 			store(w, type, i, linear ? nibble(i / j->n, i, 2) : small(i, 2));
+		memcpy(w, first, nsets > 0 ? j->k * j->n * bytes : 0);
 		b[nsets] = matrix(w, j->k, j->n, forms[f].dtype());
 	}
 	return NULL;
