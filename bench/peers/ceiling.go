@@ -32,7 +32,7 @@ func (a *arena) ceilings(j job) []ceiling {
 			c.name = fmt.Sprintf("%s %s %s", k, p, i.Engine)
 			who := fmt.Sprint(c.name, n)
 			if a.loops[who] == nil {
-				a.loops[who] = &ours{pool: a.pool, engine: i.Engine, keep: &keep{}}
+				a.loops[who] = &ours{pool: a.pool, engine: i.Engine, cpus: a.cpus, keep: &keep{}}
 			}
 			c.who = a.loops[who]
 			out = append(out, ceiling{c, need})

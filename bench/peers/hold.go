@@ -43,6 +43,7 @@ type skip struct {
 type arena struct {
 	threads int
 	pool    *cpu.Pool
+	cpus    []int // that our threads are pinned to
 	keep    keep
 	loops   map[string]*ours // ceilings, with their data
 	dir     string           // of servers
@@ -54,7 +55,23 @@ type arena struct {
 }
 
 func newArena(threads int, dir string, l length) *arena {
-	return &arena{threads: threads, pool: cpu.NewPool(threads), dir: dir, loops: map[string]*ours{}, servers: map[string]*server{}, absent: map[string]error{}, length: l, deadline: patience}
+	return &arena{
+		threads: threads, pool: cpu.NewPool(threads), cpus: pinned(threads), dir: dir, loops: map[string]*ours{},
+		servers: map[string]*server{}, absent: map[string]error{}, length: l, deadline: patience,
+	}
+}
+
+// pinned are the CPUs for so many threads: none for one thread, which the system moves to where it is best off, and none where
+// threads outnumber the CPUs or these cannot be told.
+func pinned(threads int) []int {
+	host, err := cpu.Host()
+	if err != nil {
+		return nil
+	}
+	if order := host.Order(); threads > 1 && threads <= len(order) {
+		return order[:threads]
+	}
+	return nil
 }
 
 func (a *arena) close() error {
@@ -100,12 +117,12 @@ func (a *arena) server(name string) (*server, error) {
 
 // enter makes the entrants of a job: ours first.
 func (a *arena) enter(j job) (us *ours, entrants []*entrant, skipped []skip) {
-	us = &ours{pool: a.pool, engine: j.Engine, keep: &a.keep}
+	us = &ours{pool: a.pool, engine: j.Engine, cpus: a.cpus, keep: &a.keep}
 	entrants = append(entrants, newEntrant(self, us, j.spec, a.threads))
 	for _, r := range j.Rivals {
 		name, s := r.name(j.spec), r.spec(j.spec)
 		if r.Peer == self {
-			entrants = append(entrants, newEntrant(name, &ours{pool: a.pool, engine: r.Engine, keep: &a.keep}, s, a.threads))
+			entrants = append(entrants, newEntrant(name, &ours{pool: a.pool, engine: r.Engine, cpus: a.cpus, keep: &a.keep}, s, a.threads))
 			continue
 		}
 		server, err := a.server(r.Peer)

@@ -106,7 +106,7 @@ func (f family) jobs(threads []int) ([]job, error) {
 					}
 					j := job{spec{kernels.Spec{Kernel: k, Precision: p, Shape: s}, 1}, t, f.engine, f.rivals, f.beside}
 					if weights := p.WeightBytes() * float64(s.N*s.K); k == kernels.Linear && s.M < manyRows {
-						j.Sets = min(64, int(math.Ceil(float64(fromMemory())/weights)))
+						j.Sets = min(64, max(2, int(math.Ceil(float64(fromMemory())/weights))))
 					}
 					out = append(out, j)
 				}

@@ -29,7 +29,7 @@ func (a *arena) slope(sizes []int, rounds int) (slope, error) {
 	}
 	var field []*entrant
 	for _, j := range jobs {
-		us := &ours{pool: a.pool, keep: &a.keep}
+		us := &ours{pool: a.pool, cpus: a.cpus, keep: &a.keep}
 		defer us.drop()
 		field = append(field, newEntrant(j.Shape.String(), us, j.spec, a.threads))
 	}
