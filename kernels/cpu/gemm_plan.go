@@ -86,7 +86,9 @@ const smallProduct = 256 * 256 * 256
 // columns, no thread waits for another, and where B is packed ahead there is nothing to lose by it. With 32, that each thread
 // packs all of B, most of it while the first of its tiles compute, costs less than the waiting (n = 1024 and 2048 on two Zen 4
 // cores beside busy neighbours: 5 to 6% less).
-func (pl *plan) rowsEach(threads, tiles int) bool { return threads > 1 && pl.M >= tiles*pl.f.MR*threads }
+func (pl *plan) rowsEach(threads, tiles int) bool {
+	return threads > 1 && pl.M >= tiles*pl.f.MR*threads
+}
 
 // sharedInL2 reports whether a packed A, written by all threads and read by all, would stay in their
 // L2 caches: then taking its lines back from the others at each Run costs more than it does for each

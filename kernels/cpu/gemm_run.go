@@ -102,16 +102,14 @@ func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool
 // panelOf is where the panel of B is that starts at column at of a block.
 func (pl *plan) panelOf(w *gemmThread, x block, at int) unsafe.Pointer {
 	f := pl.f
-	var from unsafe.Pointer
+	at = at / f.NR * f.panelB(f.NR, x.depth)
 	switch {
 	case x.packedB != nil:
-		from = x.packedB
-	case !pl.Ahead:
-		from = w.b
-	default:
-		from = unsafe.Add(pl.ahead, x.p/pl.kc*f.panels(pl.N, pl.kc)+x.j/f.NR*f.panelB(f.NR, x.depth))
+		return unsafe.Add(x.packedB, at)
+	case pl.Ahead:
+		return unsafe.Add(pl.ahead, x.p/pl.kc*f.panels(pl.N, pl.kc)+x.j/f.NR*f.panelB(f.NR, x.depth)+at)
 	}
-	return unsafe.Add(from, at/f.NR*f.panelB(f.NR, x.depth))
+	return unsafe.Add(w.b, at)
 }
 
 func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
