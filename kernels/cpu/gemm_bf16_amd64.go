@@ -4,7 +4,7 @@ import "github.com/realflops/realflops/kernels"
 
 // The routines of _asm/dot, by address.
 func dotAVX512BF16Tiles(table *[24]uintptr)
-func dotAVX512BF16Packers(table *[9]uintptr)
+func dotAVX512BF16Packers(table *[10]uintptr)
 
 func init() {
 	registerGEMM(newGEMM[kernels.BFloat16, float32](bf16AVX512()), Impl{

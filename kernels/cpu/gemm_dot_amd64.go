@@ -9,18 +9,22 @@ type dotFamily struct {
 	tile   []uintptr // of 1 .. MR rows and one vector, then of two, ...
 	packB  []uintptr // of 1 .. vectors of columns
 	ragged []uintptr // the same, the last vector of which is cut by a mask; nil where there are none
+	wideAT uintptr   // packAT for PanelsAT panels at once; 0 where there is none
 	packA  uintptr
 	packBT uintptr
 	packAT uintptr
 }
 
-// newDotFamily puts together what the generator has made: packs are the routines of packB, of ragged
+// newDotFamily puts together what the generator has made: packs are the routines of packB, of ragged and wideAT
 // where the family has them, and of packA, packBT and packAT. The sizes of f are set, but for PackedBytes.
 func newDotFamily(f tiles, tile, packs []uintptr) *tiles {
 	vectors, last := f.NR/f.Lanes, len(packs)-3
 	d := &dotFamily{tiles: f, tile: tile, packB: packs[:vectors], packA: packs[last], packBT: packs[last+1], packAT: packs[last+2]}
 	if last > vectors {
-		d.ragged = packs[vectors:last]
+		d.ragged = packs[vectors : 2*vectors]
+	}
+	if last > 2*vectors {
+		d.wideAT, d.PanelsAT = packs[2*vectors], lineBytes/d.StoredBytes/d.MR
 	}
 	d.PackedBytes = dotBytes / d.KStep
 	d.Tile = d.compute
@@ -29,8 +33,10 @@ func newDotFamily(f tiles, tile, packs []uintptr) *tiles {
 	return &d.tiles
 }
 
-// dotBytes are the bytes that one lane of an instruction takes of each operand.
-const dotBytes = 4
+const (
+	dotBytes  = 4  // that one lane of an instruction takes of each operand
+	lineBytes = 64 // of a cache line
+)
 
 func (d *dotFamily) compute(t *tileArgs, rows, columns int) {
 	vectors := (columns + d.Lanes - 1) / d.Lanes
@@ -42,7 +48,7 @@ func (d *dotFamily) compute(t *tileArgs, rows, columns int) {
 type dotPackArgs struct {
 	dst, src unsafe.Pointer
 	ld       int            // bytes between rows of src
-	stride   int            // of packBT: bytes from a step to the next in dst
+	stride   int            // bytes in dst: of packBT from a step to the next, of wideAT from a panel to the next
 	count    int            // steps; of packA and packBT vectors of each row; at least 1
 	mask     uint64         // of the ragged packB: columns of the last vector
 	sums     unsafe.Pointer // of packB and packBT: the tail, of families that have one
@@ -107,10 +113,19 @@ func (d *dotFamily) along(routine uintptr, args dotPackArgs, src unsafe.Pointer,
 	}
 }
 
-// acrossA packs k rows of A stored transposed, n elements each.
+// acrossA packs k rows of A stored transposed, n elements each, of up to PanelsAT panels.
 func (d *dotFamily) acrossA(dst, src unsafe.Pointer, ld, n, k int) {
 	args := dotPackArgs{dst: dst, src: src, ld: ld * d.StoredBytes}
-	d.across(d.packAT, args, d.MR*dotBytes, n, k, n == d.MR)
+	if d.wideAT != 0 && n == d.PanelsAT*d.MR {
+		args.stride = d.panelA(k)
+		d.across(d.wideAT, args, d.MR*dotBytes, n, k, true)
+		return
+	}
+	for i := 0; i < n; i += d.MR {
+		rows := min(d.MR, n-i)
+		args.dst, args.src = unsafe.Add(dst, i/d.MR*d.panelA(k)), unsafe.Add(src, i*d.StoredBytes)
+		d.across(d.packAT, args, d.MR*dotBytes, rows, k, rows == d.MR)
+	}
 }
 
 // acrossB packs k rows of B, n elements each.

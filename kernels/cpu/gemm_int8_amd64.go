@@ -4,7 +4,7 @@ import "github.com/realflops/realflops/kernels"
 
 // The routines of _asm/dot, by address.
 func dotAVX512VNNITiles(table *[24]uintptr)
-func dotAVX512VNNIPackers(table *[9]uintptr)
+func dotAVX512VNNIPackers(table *[10]uintptr)
 func dotAVX2VNNITiles(table *[12]uintptr)
 func dotAVX2VNNIPackers(table *[5]uintptr)
 func dotAVX512INT16Tiles(table *[24]uintptr)

@@ -84,12 +84,15 @@ func (pl *plan) blocks(w *gemmThread, x part) {
 
 // packRows packs rows r0 to r1 of the block of A whose first row is i and whose first column p; false if the pool was stopped.
 func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool {
-	f, lda := pl.f, pl.lda()
-	for r := r0; r < r1; r += f.MR {
+	f, lda, step := pl.f, pl.lda(), pl.f.MR
+	if pl.TransA {
+		step *= max(1, f.PanelsAT)
+	}
+	for r := r0; r < r1; r += step {
 		if pl.pool.Stopped() {
 			return false
 		}
-		dst, rows := unsafe.Add(packed, r/f.MR*f.panelA(depth)), min(f.MR, r1-r)
+		dst, rows := unsafe.Add(packed, r/f.MR*f.panelA(depth)), min(step, r1-r)
 		if pl.TransA {
 			f.PackAT(dst, unsafe.Add(a, (p*lda+i+r)*f.StoredBytes), lda, rows, depth)
 		} else {

@@ -35,6 +35,10 @@ type tiles struct {
 	// PackBT the same from B stored transposed, n rows of k elements. k >= 1, n >= 1. All of dst's panel may be
 	// written, and of src only the elements named may be touched.
 	PackA, PackAT, PackB, PackBT func(dst, src unsafe.Pointer, ld, n, k int)
+
+	// PanelsAT is how many panels PackAT takes at once, n <= PanelsAT·MR, one behind the other; 0 is 1. A whole cache line
+	// of A stored transposed is then read once.
+	PanelsAT int
 }
 
 // tileArgs is what a microkernel gets. The generators know its layout.

@@ -110,6 +110,9 @@ func main() {
 				packs = append(packs, f.packB(c, vecs, true))
 			}
 		}
+		if f.wide() {
+			packs = append(packs, f.packATWide(c))
+		}
 		packs = append(packs, f.packA(c), f.packBT(c), f.packAT(c))
 		gen.Table(f.routine("Tiles"), tiles)
 		gen.Table(f.routine("Packers"), packs)

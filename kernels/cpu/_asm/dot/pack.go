@@ -15,7 +15,7 @@ const (
 	packDst = 8 * iota
 	packSrc
 	packLD     // bytes between rows of src
-	packStride // bytes between steps in dst, of packBT
+	packStride // bytes between steps in dst, of packBT; between panels, of packATWide
 	packCount  // steps, or of the transpositions vectors of each row, at least 1
 	packMask   // columns of the last vector, of the ragged packB
 	packSums   // where 128·Σb is added up, of families that bias A
@@ -26,8 +26,9 @@ const (
 type constants struct {
 	name string
 	// Interleaving: of words, 16 and 16; of bytes, 4 times 16, first by dwords and then within a lane.
-	words, dwords, bytes Mem
-	bits                 Mem // 1, 2, 4, ... in 8 lanes
+	words, dwords, bytes  Mem
+	lowPanels, highPanels Mem // of packATWide
+	bits                  Mem // 1, 2, 4, ... in 8 lanes
 }
 
 func newConstants(f family) constants {
@@ -39,13 +40,23 @@ func newConstants(f family) constants {
 				DATA(i, U8(uint8(value(i))))
 			case 2:
 				DATA(2*i, U16(uint16(value(i))))
-			default:
+			case 4:
 				DATA(4*i, U32(value(i)))
+			default:
+				DATA(8*i, U64(value(i)))
 			}
 		}
 		return m
 	}
 	var c constants
+	switch {
+	case f.wide() && f.step == 2: // words of two rows, 16 columns from the first on
+		c.lowPanels = table("LowPanels", 2, 32, func(i int) uint32 { return uint32(i%2*32 + i/2) })
+		c.highPanels = table("HighPanels", 2, 32, func(i int) uint32 { return uint32(i%2*32 + i/2 + 16) })
+	case f.wide(): // quadwords of two vectors, two and two of each
+		c.lowPanels = table("LowPanels", 8, 8, func(i int) uint32 { return uint32(i/2%2*8 + i/4*2 + i%2) })
+		c.highPanels = table("HighPanels", 8, 8, func(i int) uint32 { return uint32(i/2%2*8 + i/4*2 + i%2 + 4) })
+	}
 	switch {
 	case f.Bytes == 64 && f.step == 2:
 		c.words = table("Words", 2, 32, func(i int) uint32 { return uint32(i%2*16 + i/2) })
@@ -105,7 +116,7 @@ func (f family) packB(c constants, vecs int, ragged bool) string {
 	if ragged {
 		name += "ragged"
 	}
-	gen.Routine(name, fmt.Sprintf("packs rows of up to %d columns of B", vecs*f.lanes()))
+	gen.Routine(name, fmt.Sprintf("%s packs rows of up to %d columns of B.", name, vecs*f.lanes()))
 	dst, src, ld, count, mask, ahead := reg.RCX, reg.RSI, reg.R8, reg.R9, reg.RAX, reg.R10
 	ld3 := reg.R11
 	MOVQ(gen.Field(packDst), dst)
@@ -274,7 +285,7 @@ func bytes256(_ constants, row func(int) Mem, x reg.VecPhysical, _ bool) {
 //	}
 func (f family) packAT(constants) string {
 	name := f.routine("PackAT")
-	gen.Routine(name, "packs columns of A from its transpose")
+	gen.Routine(name, name+" packs columns of A from its transpose.")
 	dst, src, ld, count, ld3 := reg.RCX, reg.RSI, reg.R8, reg.R9, reg.R11
 	MOVQ(gen.Field(packDst), dst)
 	MOVQ(gen.Field(packSrc), src)

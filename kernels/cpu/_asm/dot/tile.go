@@ -32,7 +32,7 @@ func (f family) tile(c constants, rows, vecs int) string {
 		ahead  = 1152 // bytes: B comes from L2
 	)
 	name := f.routine(fmt.Sprintf("r%dv%d", rows, vecs))
-	gen.Routine(name, fmt.Sprintf("c = a·b or c += a·b for %d rows and up to %d columns", rows, vecs*f.lanes()))
+	gen.Routine(name, fmt.Sprintf("%s is c = a·b or c += a·b of %d rows and up to %d columns.", name, rows, vecs*f.lanes()))
 	acc := func(i, j int) reg.VecPhysical { return f.Reg[i*vecs+j] }
 	rowB := f.Reg[rows*vecs : rows*vecs+vecs]
 	free := f.Reg[rows*vecs+vecs:]

@@ -30,7 +30,7 @@ func (f family) loaded() uint64 { return uint64(f.lanes() * f.step * f.stored) }
 //	}
 func (f family) packA(constants) string {
 	name := f.routine("PackA")
-	gen.Routine(name, "packs columns of A")
+	gen.Routine(name, name+" packs columns of A.")
 	dst, count, offset := reg.RCX, reg.R9, reg.R10
 	MOVQ(gen.Field(packDst), dst)
 	MOVQ(gen.Field(packCount), count)
@@ -77,7 +77,7 @@ func (f family) packA(constants) string {
 //	}
 func (f family) packBT(constants) string {
 	name := f.routine("PackBT")
-	gen.Routine(name, "packs a vector's worth of columns of B from its transpose")
+	gen.Routine(name, name+" packs a vector's worth of columns of B from its transpose.")
 	dst, stride, count, offset, sums := reg.RCX, reg.R8, reg.R9, reg.R10, reg.R11
 	MOVQ(gen.Field(packDst), dst)
 	MOVQ(gen.Field(packStride), stride)
