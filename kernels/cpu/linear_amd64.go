@@ -6,10 +6,10 @@ import (
 	"github.com/realflops/realflops/kernels"
 )
 
-// linearTable holds the addresses of the generated routines, in the order in which the generator emits them.
+// linearTable fills in the addresses of the generated routines, in the order in which the generator emits them.
 //
 //go:noescape
-func linearTable() *[linearRoutines]uintptr
+func linearTable(table *[linearRoutines]uintptr)
 
 // How many rows the kernels of a family compute at once.
 var (
@@ -60,7 +60,7 @@ type prepareArgs struct {
 }
 
 func init() {
-	r := &linearAddresses{linearTable()[:]}
+	r := &linearAddresses{addresses(linearTable)}
 	avx512 := denseKernels(r, heights16, heights16)
 	avx512.bf16Dot, avx512.int8Dot = r.kernels(heights16), r.kernels(heights16)
 	avx2 := denseKernels(r, heights6, heights4)
@@ -128,11 +128,11 @@ func (s *linearSet) floats(engine string, needs []string, put4 func([]byte, int,
 		}),
 		linearNeeds(kernels.INT8FP32, engine, needs, kernels.FP32FP32, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearGroups*bytes8, chunk: groupChunk, round: 1, stride: strideOfGroup,
-			pack: packQuantised(127, bytes8, putRows8), prepare: copyRow[float32], kernels: s.group8,
+			pack: packQuantised(quantised8, bytes8, putRows8), prepare: copyRow[float32], kernels: s.group8,
 		}),
 		linearNeeds(kernels.INT4FP32, engine, needs, kernels.FP32FP32, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearGroups*bytes4, chunk: groupChunk, round: 1, stride: strideOfGroup,
-			pack: packQuantised(7, bytes4, put4), prepare: copyRow[float32], kernels: s.group4,
+			pack: packQuantised(quantised4, bytes4, put4), prepare: copyRow[float32], kernels: s.group4,
 		}),
 	}
 }
@@ -149,11 +149,11 @@ func (s *linearSet) integers(engine string, needs []string) []Impl {
 		}),
 		linearNeeds(kernels.INT8FP32, engine, needs, kernels.INT8INT32, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearGroups*bytes8, chunk: groupChunk, round: 1, stride: strideOfQuant,
-			pack: packQuantised(127, bytes8, putQuads8), prepare: preparer[float32](s.quantise, quantRecord, 0x80), kernels: s.quant8,
+			pack: packQuantised(quantised8, bytes8, putQuads8), prepare: preparer[float32](s.quantise, quantRecord, 0x80), kernels: s.quant8,
 		}),
 		linearNeeds(kernels.INT4FP32, engine, needs, kernels.INT8INT32, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearGroups*bytes4, chunk: groupChunk, round: 1, stride: strideOfQuant,
-			pack: packQuantised(7, bytes4, putQuads4), prepare: preparer[float32](s.quantise, quantRecord, 8), kernels: s.quant4,
+			pack: packQuantised(quantised4, bytes4, putQuads4), prepare: preparer[float32](s.quantise, quantRecord, 8), kernels: s.quant4,
 		}),
 	}
 }

@@ -30,9 +30,9 @@ DATA linearEights<>+24(SB)/4, $0x00000008
 DATA linearEights<>+28(SB)/4, $0x00000008
 GLOBL linearEights<>(SB), RODATA|NOPTR, $32
 
-// func linearAVX512FP32r1()
+// func linearAVX512FP32r1<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -98,9 +98,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r2()
+// func linearAVX512FP32r2<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -185,9 +185,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r3()
+// func linearAVX512FP32r3<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -291,9 +291,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r4()
+// func linearAVX512FP32r4<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -412,9 +412,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r6()
+// func linearAVX512FP32r6<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -543,9 +543,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r8()
+// func linearAVX512FP32r8<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -692,9 +692,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r12()
+// func linearAVX512FP32r12<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -901,9 +901,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP32r16()
+// func linearAVX512FP32r16<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP32r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP32r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1170,9 +1170,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r1()
+// func linearAVX512BF16r1<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1264,9 +1264,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r2()
+// func linearAVX512BF16r2<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1385,9 +1385,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r3()
+// func linearAVX512BF16r3<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1533,9 +1533,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r4()
+// func linearAVX512BF16r4<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1704,9 +1704,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r6()
+// func linearAVX512BF16r6<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -1869,9 +1869,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r8()
+// func linearAVX512BF16r8<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -2060,9 +2060,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r12()
+// func linearAVX512BF16r12<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -2327,9 +2327,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16r16()
+// func linearAVX512BF16r16<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512BF16r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -2670,9 +2670,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r1()
+// func linearAVX512FP16r1<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -2754,9 +2754,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r2()
+// func linearAVX512FP16r2<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -2865,9 +2865,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r3()
+// func linearAVX512FP16r3<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -3003,9 +3003,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r4()
+// func linearAVX512FP16r4<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -3164,9 +3164,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r6()
+// func linearAVX512FP16r6<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -3323,9 +3323,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r8()
+// func linearAVX512FP16r8<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -3508,9 +3508,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r12()
+// func linearAVX512FP16r12<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -3769,9 +3769,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512FP16r16()
+// func linearAVX512FP16r16<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512FP16r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512FP16r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -4106,9 +4106,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r1()
+// func linearAVX512INT8r1<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -4222,9 +4222,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r2()
+// func linearAVX512INT8r2<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -4397,9 +4397,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r3()
+// func linearAVX512INT8r3<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -4631,9 +4631,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r4()
+// func linearAVX512INT8r4<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -4920,9 +4920,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r6()
+// func linearAVX512INT8r6<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -5175,9 +5175,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r8()
+// func linearAVX512INT8r8<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -5488,9 +5488,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r12()
+// func linearAVX512INT8r12<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -5941,9 +5941,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512INT8r16()
+// func linearAVX512INT8r16<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT linearAVX512INT8r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512INT8r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -6534,9 +6534,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr1()
+// func linearAVX512BF16Dotr1<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -6602,9 +6602,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr2()
+// func linearAVX512BF16Dotr2<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -6689,9 +6689,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr3()
+// func linearAVX512BF16Dotr3<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -6795,9 +6795,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr4()
+// func linearAVX512BF16Dotr4<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -6916,9 +6916,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr6()
+// func linearAVX512BF16Dotr6<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -7047,9 +7047,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr8()
+// func linearAVX512BF16Dotr8<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -7196,9 +7196,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr12()
+// func linearAVX512BF16Dotr12<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -7405,9 +7405,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512BF16Dotr16()
+// func linearAVX512BF16Dotr16<>()
 // Requires: AVX, AVX512F, AVX512_BF16, MMX+
-TEXT linearAVX512BF16Dotr16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512BF16Dotr16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -7674,9 +7674,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr1()
+// func linearAVX512VNNIDotr1<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr1<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -7743,9 +7743,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr2()
+// func linearAVX512VNNIDotr2<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr2<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -7832,9 +7832,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr3()
+// func linearAVX512VNNIDotr3<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr3<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -7941,9 +7941,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr4()
+// func linearAVX512VNNIDotr4<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr4<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -8066,9 +8066,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr6()
+// func linearAVX512VNNIDotr6<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr6<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -8203,9 +8203,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr8()
+// func linearAVX512VNNIDotr8<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr8<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -8360,9 +8360,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr12()
+// func linearAVX512VNNIDotr12<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr12<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -8581,9 +8581,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIDotr16()
+// func linearAVX512VNNIDotr16<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIDotr16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIDotr16<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -8866,9 +8866,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP32r1()
+// func linearAVX2FP32r1<>()
 // Requires: AVX, FMA3, MMX+
-TEXT linearAVX2FP32r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP32r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -8967,9 +8967,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP32r2()
+// func linearAVX2FP32r2<>()
 // Requires: AVX, FMA3, MMX+
-TEXT linearAVX2FP32r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP32r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -9112,9 +9112,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP32r3()
+// func linearAVX2FP32r3<>()
 // Requires: AVX, FMA3, MMX+
-TEXT linearAVX2FP32r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP32r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -9295,9 +9295,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP32r4()
+// func linearAVX2FP32r4<>()
 // Requires: AVX, FMA3, MMX+
-TEXT linearAVX2FP32r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP32r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -9524,9 +9524,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP32r6()
+// func linearAVX2FP32r6<>()
 // Requires: AVX, FMA3, MMX+
-TEXT linearAVX2FP32r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP32r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -9737,9 +9737,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2BF16r1()
+// func linearAVX2BF16r1<>()
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT linearAVX2BF16r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2BF16r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -9904,9 +9904,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2BF16r2()
+// func linearAVX2BF16r2<>()
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT linearAVX2BF16r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2BF16r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -10147,9 +10147,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2BF16r3()
+// func linearAVX2BF16r3<>()
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT linearAVX2BF16r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2BF16r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -10460,9 +10460,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2BF16r4()
+// func linearAVX2BF16r4<>()
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT linearAVX2BF16r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2BF16r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -10851,9 +10851,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP16r1()
+// func linearAVX2FP16r1<>()
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT linearAVX2FP16r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP16r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -11000,9 +11000,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP16r2()
+// func linearAVX2FP16r2<>()
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT linearAVX2FP16r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP16r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -11225,9 +11225,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP16r3()
+// func linearAVX2FP16r3<>()
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT linearAVX2FP16r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP16r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -11520,9 +11520,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2FP16r4()
+// func linearAVX2FP16r4<>()
 // Requires: AVX, F16C, FMA3, MMX+
-TEXT linearAVX2FP16r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2FP16r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -11893,9 +11893,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2INT8r1()
+// func linearAVX2INT8r1<>()
 // Requires: AVX, AVX2, MMX+
-TEXT linearAVX2INT8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2INT8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -12074,9 +12074,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2INT8r2()
+// func linearAVX2INT8r2<>()
 // Requires: AVX, AVX2, MMX+
-TEXT linearAVX2INT8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2INT8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -12363,9 +12363,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2INT8r3()
+// func linearAVX2INT8r3<>()
 // Requires: AVX, AVX2, MMX+
-TEXT linearAVX2INT8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2INT8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -12754,9 +12754,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2INT8r4()
+// func linearAVX2INT8r4<>()
 // Requires: AVX, AVX2, MMX+
-TEXT linearAVX2INT8r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2INT8r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -13255,9 +13255,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIDotr1()
+// func linearAVXVNNIDotr1<>()
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT linearAVXVNNIDotr1<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIDotr1<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -13358,9 +13358,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIDotr2()
+// func linearAVXVNNIDotr2<>()
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT linearAVXVNNIDotr2<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIDotr2<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -13507,9 +13507,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIDotr3()
+// func linearAVXVNNIDotr3<>()
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT linearAVXVNNIDotr3<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIDotr3<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -13696,9 +13696,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIDotr4()
+// func linearAVXVNNIDotr4<>()
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT linearAVXVNNIDotr4<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIDotr4<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -13933,9 +13933,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIDotr6()
+// func linearAVXVNNIDotr6<>()
 // Requires: AVX, AVX2, AVXVNNI, MMX+
-TEXT linearAVXVNNIDotr6<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIDotr6<>(SB), NOSPLIT, $0
 	MOVQ         (DI), SI
 	MOVQ         8(DI), DX
 	MOVQ         40(DI), CX
@@ -14158,9 +14158,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r1()
+// func linearAVX512Group8r1<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -14311,9 +14311,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r2()
+// func linearAVX512Group8r2<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -14517,9 +14517,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r3()
+// func linearAVX512Group8r3<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -14762,9 +14762,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r4()
+// func linearAVX512Group8r4<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -15054,9 +15054,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r6()
+// func linearAVX512Group8r6<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -15428,9 +15428,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r8()
+// func linearAVX512Group8r8<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -15892,9 +15892,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r12()
+// func linearAVX512Group8r12<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -16536,9 +16536,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group8r16()
+// func linearAVX512Group8r16<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group8r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group8r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -17360,9 +17360,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r1()
+// func linearAVX512Group4r1<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -17510,9 +17510,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r2()
+// func linearAVX512Group4r2<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -17713,9 +17713,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r3()
+// func linearAVX512Group4r3<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -17955,9 +17955,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r4()
+// func linearAVX512Group4r4<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -18244,9 +18244,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r6()
+// func linearAVX512Group4r6<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -18615,9 +18615,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r8()
+// func linearAVX512Group4r8<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -19076,9 +19076,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r12()
+// func linearAVX512Group4r12<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -19717,9 +19717,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Group4r16()
+// func linearAVX512Group4r16<>()
 // Requires: AVX, AVX512F, MMX+
-TEXT linearAVX512Group4r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Group4r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -20538,9 +20538,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group8r1()
+// func linearAVX2Group8r1<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -20855,9 +20855,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group8r2()
+// func linearAVX2Group8r2<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -21316,9 +21316,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group8r3()
+// func linearAVX2Group8r3<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -21975,9 +21975,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group8r4()
+// func linearAVX2Group8r4<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group8r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group8r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -22776,9 +22776,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group4r1()
+// func linearAVX2Group4r1<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group4r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group4r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -23187,9 +23187,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group4r2()
+// func linearAVX2Group4r2<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group4r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group4r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -23742,9 +23742,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group4r3()
+// func linearAVX2Group4r3<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group4r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group4r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -24495,9 +24495,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Group4r4()
+// func linearAVX2Group4r4<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT linearAVX2Group4r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Group4r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -25390,9 +25390,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r1()
+// func linearAVX512VNNIGroup8r1<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -25466,9 +25466,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r2()
+// func linearAVX512VNNIGroup8r2<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -25571,9 +25571,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r3()
+// func linearAVX512VNNIGroup8r3<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -25703,9 +25703,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r4()
+// func linearAVX512VNNIGroup8r4<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -25862,9 +25862,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r6()
+// func linearAVX512VNNIGroup8r6<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -26075,9 +26075,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r8()
+// func linearAVX512VNNIGroup8r8<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -26342,9 +26342,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r12()
+// func linearAVX512VNNIGroup8r12<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -26717,9 +26717,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup8r16()
+// func linearAVX512VNNIGroup8r16<>()
 // Requires: AVX, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup8r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup8r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27200,9 +27200,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r1()
+// func linearAVX512VNNIGroup4r1<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27283,9 +27283,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r2()
+// func linearAVX512VNNIGroup4r2<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27395,9 +27395,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r3()
+// func linearAVX512VNNIGroup4r3<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27534,9 +27534,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r4()
+// func linearAVX512VNNIGroup4r4<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r4<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r4<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27700,9 +27700,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r6()
+// func linearAVX512VNNIGroup4r6<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r6<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r6<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -27920,9 +27920,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r8()
+// func linearAVX512VNNIGroup4r8<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r8<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -28194,9 +28194,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r12()
+// func linearAVX512VNNIGroup4r12<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r12<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r12<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -28576,9 +28576,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512VNNIGroup4r16()
+// func linearAVX512VNNIGroup4r16<>()
 // Requires: AVX, AVX512BW, AVX512F, AVX512VNNI, MMX+
-TEXT linearAVX512VNNIGroup4r16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512VNNIGroup4r16<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29066,9 +29066,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup8r1()
+// func linearAVXVNNIGroup8r1<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup8r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup8r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29187,9 +29187,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup8r2()
+// func linearAVXVNNIGroup8r2<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup8r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup8r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29373,9 +29373,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup8r3()
+// func linearAVXVNNIGroup8r3<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup8r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup8r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29622,9 +29622,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup4r1()
+// func linearAVXVNNIGroup4r1<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup4r1<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup4r1<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29758,9 +29758,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup4r2()
+// func linearAVXVNNIGroup4r2<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup4r2<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup4r2<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -29959,9 +29959,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVXVNNIGroup4r3()
+// func linearAVXVNNIGroup4r3<>()
 // Requires: AVX, AVX2, AVXVNNI, F16C, FMA3, MMX+
-TEXT linearAVXVNNIGroup4r3<>(SB), NOSPLIT, $0
+TEXT ·linearAVXVNNIGroup4r3<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       40(DI), CX
@@ -30223,9 +30223,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func linearAVX512WidenBF16()
+// func linearAVX512WidenBF16<>()
 // Requires: AVX, AVX512F
-TEXT linearAVX512WidenBF16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512WidenBF16<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30251,9 +30251,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX512WidenFP16()
+// func linearAVX512WidenFP16<>()
 // Requires: AVX, AVX512F
-TEXT linearAVX512WidenFP16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512WidenFP16<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30275,9 +30275,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX512WidenINT8()
+// func linearAVX512WidenINT8<>()
 // Requires: AVX, AVX512BW, AVX512F
-TEXT linearAVX512WidenINT8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512WidenINT8<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30299,9 +30299,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX512Quantise()
+// func linearAVX512Quantise<>()
 // Requires: AVX, AVX2, AVX512F
-TEXT linearAVX512Quantise<>(SB), NOSPLIT, $0
+TEXT ·linearAVX512Quantise<>(SB), NOSPLIT, $0
 	MOVQ       (DI), SI
 	MOVQ       8(DI), DX
 	MOVQ       16(DI), CX
@@ -30434,9 +30434,9 @@ normal:
 	VZEROUPPER
 	RET
 
-// func linearAVX2WidenBF16()
+// func linearAVX2WidenBF16<>()
 // Requires: AVX, AVX2
-TEXT linearAVX2WidenBF16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2WidenBF16<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30462,9 +30462,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX2WidenFP16()
+// func linearAVX2WidenFP16<>()
 // Requires: AVX, F16C
-TEXT linearAVX2WidenFP16<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2WidenFP16<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30486,9 +30486,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX2WidenINT8()
+// func linearAVX2WidenINT8<>()
 // Requires: AVX, AVX2
-TEXT linearAVX2WidenINT8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2WidenINT8<>(SB), NOSPLIT, $0
 	MOVQ (DI), SI
 	MOVQ 8(DI), DX
 	MOVQ 16(DI), CX
@@ -30510,9 +30510,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func linearAVX2Quantise()
+// func linearAVX2Quantise<>()
 // Requires: AVX, AVX2
-TEXT linearAVX2Quantise<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2Quantise<>(SB), NOSPLIT, $0
 	MOVQ     (DI), SI
 	MOVQ     8(DI), DX
 	MOVQ     16(DI), CX
@@ -30698,9 +30698,9 @@ DATA linearOrder<>+24(SB)/4, $0x00000003
 DATA linearOrder<>+28(SB)/4, $0x00000007
 GLOBL linearOrder<>(SB), RODATA|NOPTR, $32
 
-// func linearAVX2SumINT8()
+// func linearAVX2SumINT8<>()
 // Requires: AVX, AVX2
-TEXT linearAVX2SumINT8<>(SB), NOSPLIT, $0
+TEXT ·linearAVX2SumINT8<>(SB), NOSPLIT, $0
 	MOVQ     (DI), SI
 	MOVQ     8(DI), DX
 	MOVQ     16(DI), CX
@@ -30758,135 +30758,257 @@ loop:
 	VZEROUPPER
 	RET
 
-DATA linearAddresses<>+0(SB)/8, $linearAVX512FP32r1<>(SB)
-DATA linearAddresses<>+8(SB)/8, $linearAVX512FP32r2<>(SB)
-DATA linearAddresses<>+16(SB)/8, $linearAVX512FP32r3<>(SB)
-DATA linearAddresses<>+24(SB)/8, $linearAVX512FP32r4<>(SB)
-DATA linearAddresses<>+32(SB)/8, $linearAVX512FP32r6<>(SB)
-DATA linearAddresses<>+40(SB)/8, $linearAVX512FP32r8<>(SB)
-DATA linearAddresses<>+48(SB)/8, $linearAVX512FP32r12<>(SB)
-DATA linearAddresses<>+56(SB)/8, $linearAVX512FP32r16<>(SB)
-DATA linearAddresses<>+64(SB)/8, $linearAVX512BF16r1<>(SB)
-DATA linearAddresses<>+72(SB)/8, $linearAVX512BF16r2<>(SB)
-DATA linearAddresses<>+80(SB)/8, $linearAVX512BF16r3<>(SB)
-DATA linearAddresses<>+88(SB)/8, $linearAVX512BF16r4<>(SB)
-DATA linearAddresses<>+96(SB)/8, $linearAVX512BF16r6<>(SB)
-DATA linearAddresses<>+104(SB)/8, $linearAVX512BF16r8<>(SB)
-DATA linearAddresses<>+112(SB)/8, $linearAVX512BF16r12<>(SB)
-DATA linearAddresses<>+120(SB)/8, $linearAVX512BF16r16<>(SB)
-DATA linearAddresses<>+128(SB)/8, $linearAVX512FP16r1<>(SB)
-DATA linearAddresses<>+136(SB)/8, $linearAVX512FP16r2<>(SB)
-DATA linearAddresses<>+144(SB)/8, $linearAVX512FP16r3<>(SB)
-DATA linearAddresses<>+152(SB)/8, $linearAVX512FP16r4<>(SB)
-DATA linearAddresses<>+160(SB)/8, $linearAVX512FP16r6<>(SB)
-DATA linearAddresses<>+168(SB)/8, $linearAVX512FP16r8<>(SB)
-DATA linearAddresses<>+176(SB)/8, $linearAVX512FP16r12<>(SB)
-DATA linearAddresses<>+184(SB)/8, $linearAVX512FP16r16<>(SB)
-DATA linearAddresses<>+192(SB)/8, $linearAVX512INT8r1<>(SB)
-DATA linearAddresses<>+200(SB)/8, $linearAVX512INT8r2<>(SB)
-DATA linearAddresses<>+208(SB)/8, $linearAVX512INT8r3<>(SB)
-DATA linearAddresses<>+216(SB)/8, $linearAVX512INT8r4<>(SB)
-DATA linearAddresses<>+224(SB)/8, $linearAVX512INT8r6<>(SB)
-DATA linearAddresses<>+232(SB)/8, $linearAVX512INT8r8<>(SB)
-DATA linearAddresses<>+240(SB)/8, $linearAVX512INT8r12<>(SB)
-DATA linearAddresses<>+248(SB)/8, $linearAVX512INT8r16<>(SB)
-DATA linearAddresses<>+256(SB)/8, $linearAVX512BF16Dotr1<>(SB)
-DATA linearAddresses<>+264(SB)/8, $linearAVX512BF16Dotr2<>(SB)
-DATA linearAddresses<>+272(SB)/8, $linearAVX512BF16Dotr3<>(SB)
-DATA linearAddresses<>+280(SB)/8, $linearAVX512BF16Dotr4<>(SB)
-DATA linearAddresses<>+288(SB)/8, $linearAVX512BF16Dotr6<>(SB)
-DATA linearAddresses<>+296(SB)/8, $linearAVX512BF16Dotr8<>(SB)
-DATA linearAddresses<>+304(SB)/8, $linearAVX512BF16Dotr12<>(SB)
-DATA linearAddresses<>+312(SB)/8, $linearAVX512BF16Dotr16<>(SB)
-DATA linearAddresses<>+320(SB)/8, $linearAVX512VNNIDotr1<>(SB)
-DATA linearAddresses<>+328(SB)/8, $linearAVX512VNNIDotr2<>(SB)
-DATA linearAddresses<>+336(SB)/8, $linearAVX512VNNIDotr3<>(SB)
-DATA linearAddresses<>+344(SB)/8, $linearAVX512VNNIDotr4<>(SB)
-DATA linearAddresses<>+352(SB)/8, $linearAVX512VNNIDotr6<>(SB)
-DATA linearAddresses<>+360(SB)/8, $linearAVX512VNNIDotr8<>(SB)
-DATA linearAddresses<>+368(SB)/8, $linearAVX512VNNIDotr12<>(SB)
-DATA linearAddresses<>+376(SB)/8, $linearAVX512VNNIDotr16<>(SB)
-DATA linearAddresses<>+384(SB)/8, $linearAVX2FP32r1<>(SB)
-DATA linearAddresses<>+392(SB)/8, $linearAVX2FP32r2<>(SB)
-DATA linearAddresses<>+400(SB)/8, $linearAVX2FP32r3<>(SB)
-DATA linearAddresses<>+408(SB)/8, $linearAVX2FP32r4<>(SB)
-DATA linearAddresses<>+416(SB)/8, $linearAVX2FP32r6<>(SB)
-DATA linearAddresses<>+424(SB)/8, $linearAVX2BF16r1<>(SB)
-DATA linearAddresses<>+432(SB)/8, $linearAVX2BF16r2<>(SB)
-DATA linearAddresses<>+440(SB)/8, $linearAVX2BF16r3<>(SB)
-DATA linearAddresses<>+448(SB)/8, $linearAVX2BF16r4<>(SB)
-DATA linearAddresses<>+456(SB)/8, $linearAVX2FP16r1<>(SB)
-DATA linearAddresses<>+464(SB)/8, $linearAVX2FP16r2<>(SB)
-DATA linearAddresses<>+472(SB)/8, $linearAVX2FP16r3<>(SB)
-DATA linearAddresses<>+480(SB)/8, $linearAVX2FP16r4<>(SB)
-DATA linearAddresses<>+488(SB)/8, $linearAVX2INT8r1<>(SB)
-DATA linearAddresses<>+496(SB)/8, $linearAVX2INT8r2<>(SB)
-DATA linearAddresses<>+504(SB)/8, $linearAVX2INT8r3<>(SB)
-DATA linearAddresses<>+512(SB)/8, $linearAVX2INT8r4<>(SB)
-DATA linearAddresses<>+520(SB)/8, $linearAVXVNNIDotr1<>(SB)
-DATA linearAddresses<>+528(SB)/8, $linearAVXVNNIDotr2<>(SB)
-DATA linearAddresses<>+536(SB)/8, $linearAVXVNNIDotr3<>(SB)
-DATA linearAddresses<>+544(SB)/8, $linearAVXVNNIDotr4<>(SB)
-DATA linearAddresses<>+552(SB)/8, $linearAVXVNNIDotr6<>(SB)
-DATA linearAddresses<>+560(SB)/8, $linearAVX512Group8r1<>(SB)
-DATA linearAddresses<>+568(SB)/8, $linearAVX512Group8r2<>(SB)
-DATA linearAddresses<>+576(SB)/8, $linearAVX512Group8r3<>(SB)
-DATA linearAddresses<>+584(SB)/8, $linearAVX512Group8r4<>(SB)
-DATA linearAddresses<>+592(SB)/8, $linearAVX512Group8r6<>(SB)
-DATA linearAddresses<>+600(SB)/8, $linearAVX512Group8r8<>(SB)
-DATA linearAddresses<>+608(SB)/8, $linearAVX512Group8r12<>(SB)
-DATA linearAddresses<>+616(SB)/8, $linearAVX512Group8r16<>(SB)
-DATA linearAddresses<>+624(SB)/8, $linearAVX512Group4r1<>(SB)
-DATA linearAddresses<>+632(SB)/8, $linearAVX512Group4r2<>(SB)
-DATA linearAddresses<>+640(SB)/8, $linearAVX512Group4r3<>(SB)
-DATA linearAddresses<>+648(SB)/8, $linearAVX512Group4r4<>(SB)
-DATA linearAddresses<>+656(SB)/8, $linearAVX512Group4r6<>(SB)
-DATA linearAddresses<>+664(SB)/8, $linearAVX512Group4r8<>(SB)
-DATA linearAddresses<>+672(SB)/8, $linearAVX512Group4r12<>(SB)
-DATA linearAddresses<>+680(SB)/8, $linearAVX512Group4r16<>(SB)
-DATA linearAddresses<>+688(SB)/8, $linearAVX2Group8r1<>(SB)
-DATA linearAddresses<>+696(SB)/8, $linearAVX2Group8r2<>(SB)
-DATA linearAddresses<>+704(SB)/8, $linearAVX2Group8r3<>(SB)
-DATA linearAddresses<>+712(SB)/8, $linearAVX2Group8r4<>(SB)
-DATA linearAddresses<>+720(SB)/8, $linearAVX2Group4r1<>(SB)
-DATA linearAddresses<>+728(SB)/8, $linearAVX2Group4r2<>(SB)
-DATA linearAddresses<>+736(SB)/8, $linearAVX2Group4r3<>(SB)
-DATA linearAddresses<>+744(SB)/8, $linearAVX2Group4r4<>(SB)
-DATA linearAddresses<>+752(SB)/8, $linearAVX512VNNIGroup8r1<>(SB)
-DATA linearAddresses<>+760(SB)/8, $linearAVX512VNNIGroup8r2<>(SB)
-DATA linearAddresses<>+768(SB)/8, $linearAVX512VNNIGroup8r3<>(SB)
-DATA linearAddresses<>+776(SB)/8, $linearAVX512VNNIGroup8r4<>(SB)
-DATA linearAddresses<>+784(SB)/8, $linearAVX512VNNIGroup8r6<>(SB)
-DATA linearAddresses<>+792(SB)/8, $linearAVX512VNNIGroup8r8<>(SB)
-DATA linearAddresses<>+800(SB)/8, $linearAVX512VNNIGroup8r12<>(SB)
-DATA linearAddresses<>+808(SB)/8, $linearAVX512VNNIGroup8r16<>(SB)
-DATA linearAddresses<>+816(SB)/8, $linearAVX512VNNIGroup4r1<>(SB)
-DATA linearAddresses<>+824(SB)/8, $linearAVX512VNNIGroup4r2<>(SB)
-DATA linearAddresses<>+832(SB)/8, $linearAVX512VNNIGroup4r3<>(SB)
-DATA linearAddresses<>+840(SB)/8, $linearAVX512VNNIGroup4r4<>(SB)
-DATA linearAddresses<>+848(SB)/8, $linearAVX512VNNIGroup4r6<>(SB)
-DATA linearAddresses<>+856(SB)/8, $linearAVX512VNNIGroup4r8<>(SB)
-DATA linearAddresses<>+864(SB)/8, $linearAVX512VNNIGroup4r12<>(SB)
-DATA linearAddresses<>+872(SB)/8, $linearAVX512VNNIGroup4r16<>(SB)
-DATA linearAddresses<>+880(SB)/8, $linearAVXVNNIGroup8r1<>(SB)
-DATA linearAddresses<>+888(SB)/8, $linearAVXVNNIGroup8r2<>(SB)
-DATA linearAddresses<>+896(SB)/8, $linearAVXVNNIGroup8r3<>(SB)
-DATA linearAddresses<>+904(SB)/8, $linearAVXVNNIGroup4r1<>(SB)
-DATA linearAddresses<>+912(SB)/8, $linearAVXVNNIGroup4r2<>(SB)
-DATA linearAddresses<>+920(SB)/8, $linearAVXVNNIGroup4r3<>(SB)
-DATA linearAddresses<>+928(SB)/8, $linearAVX512WidenBF16<>(SB)
-DATA linearAddresses<>+936(SB)/8, $linearAVX512WidenFP16<>(SB)
-DATA linearAddresses<>+944(SB)/8, $linearAVX512WidenINT8<>(SB)
-DATA linearAddresses<>+952(SB)/8, $linearAVX512Quantise<>(SB)
-DATA linearAddresses<>+960(SB)/8, $linearAVX2WidenBF16<>(SB)
-DATA linearAddresses<>+968(SB)/8, $linearAVX2WidenFP16<>(SB)
-DATA linearAddresses<>+976(SB)/8, $linearAVX2WidenINT8<>(SB)
-DATA linearAddresses<>+984(SB)/8, $linearAVX2Quantise<>(SB)
-DATA linearAddresses<>+992(SB)/8, $linearAVX2SumINT8<>(SB)
-GLOBL linearAddresses<>(SB), RODATA|NOPTR, $1000
-
-// func linearTable() *[125]uintptr
+// func linearTable(table *[125]uintptr)
 TEXT ·linearTable(SB), NOSPLIT, $0-8
-	LEAQ linearAddresses<>+0(SB), AX
-	MOVQ AX, ret+0(FP)
+	MOVQ table+0(FP), AX
+	LEAQ ·linearAVX512FP32r1<>+0(SB), CX
+	MOVQ CX, (AX)
+	LEAQ ·linearAVX512FP32r2<>+0(SB), CX
+	MOVQ CX, 8(AX)
+	LEAQ ·linearAVX512FP32r3<>+0(SB), CX
+	MOVQ CX, 16(AX)
+	LEAQ ·linearAVX512FP32r4<>+0(SB), CX
+	MOVQ CX, 24(AX)
+	LEAQ ·linearAVX512FP32r6<>+0(SB), CX
+	MOVQ CX, 32(AX)
+	LEAQ ·linearAVX512FP32r8<>+0(SB), CX
+	MOVQ CX, 40(AX)
+	LEAQ ·linearAVX512FP32r12<>+0(SB), CX
+	MOVQ CX, 48(AX)
+	LEAQ ·linearAVX512FP32r16<>+0(SB), CX
+	MOVQ CX, 56(AX)
+	LEAQ ·linearAVX512BF16r1<>+0(SB), CX
+	MOVQ CX, 64(AX)
+	LEAQ ·linearAVX512BF16r2<>+0(SB), CX
+	MOVQ CX, 72(AX)
+	LEAQ ·linearAVX512BF16r3<>+0(SB), CX
+	MOVQ CX, 80(AX)
+	LEAQ ·linearAVX512BF16r4<>+0(SB), CX
+	MOVQ CX, 88(AX)
+	LEAQ ·linearAVX512BF16r6<>+0(SB), CX
+	MOVQ CX, 96(AX)
+	LEAQ ·linearAVX512BF16r8<>+0(SB), CX
+	MOVQ CX, 104(AX)
+	LEAQ ·linearAVX512BF16r12<>+0(SB), CX
+	MOVQ CX, 112(AX)
+	LEAQ ·linearAVX512BF16r16<>+0(SB), CX
+	MOVQ CX, 120(AX)
+	LEAQ ·linearAVX512FP16r1<>+0(SB), CX
+	MOVQ CX, 128(AX)
+	LEAQ ·linearAVX512FP16r2<>+0(SB), CX
+	MOVQ CX, 136(AX)
+	LEAQ ·linearAVX512FP16r3<>+0(SB), CX
+	MOVQ CX, 144(AX)
+	LEAQ ·linearAVX512FP16r4<>+0(SB), CX
+	MOVQ CX, 152(AX)
+	LEAQ ·linearAVX512FP16r6<>+0(SB), CX
+	MOVQ CX, 160(AX)
+	LEAQ ·linearAVX512FP16r8<>+0(SB), CX
+	MOVQ CX, 168(AX)
+	LEAQ ·linearAVX512FP16r12<>+0(SB), CX
+	MOVQ CX, 176(AX)
+	LEAQ ·linearAVX512FP16r16<>+0(SB), CX
+	MOVQ CX, 184(AX)
+	LEAQ ·linearAVX512INT8r1<>+0(SB), CX
+	MOVQ CX, 192(AX)
+	LEAQ ·linearAVX512INT8r2<>+0(SB), CX
+	MOVQ CX, 200(AX)
+	LEAQ ·linearAVX512INT8r3<>+0(SB), CX
+	MOVQ CX, 208(AX)
+	LEAQ ·linearAVX512INT8r4<>+0(SB), CX
+	MOVQ CX, 216(AX)
+	LEAQ ·linearAVX512INT8r6<>+0(SB), CX
+	MOVQ CX, 224(AX)
+	LEAQ ·linearAVX512INT8r8<>+0(SB), CX
+	MOVQ CX, 232(AX)
+	LEAQ ·linearAVX512INT8r12<>+0(SB), CX
+	MOVQ CX, 240(AX)
+	LEAQ ·linearAVX512INT8r16<>+0(SB), CX
+	MOVQ CX, 248(AX)
+	LEAQ ·linearAVX512BF16Dotr1<>+0(SB), CX
+	MOVQ CX, 256(AX)
+	LEAQ ·linearAVX512BF16Dotr2<>+0(SB), CX
+	MOVQ CX, 264(AX)
+	LEAQ ·linearAVX512BF16Dotr3<>+0(SB), CX
+	MOVQ CX, 272(AX)
+	LEAQ ·linearAVX512BF16Dotr4<>+0(SB), CX
+	MOVQ CX, 280(AX)
+	LEAQ ·linearAVX512BF16Dotr6<>+0(SB), CX
+	MOVQ CX, 288(AX)
+	LEAQ ·linearAVX512BF16Dotr8<>+0(SB), CX
+	MOVQ CX, 296(AX)
+	LEAQ ·linearAVX512BF16Dotr12<>+0(SB), CX
+	MOVQ CX, 304(AX)
+	LEAQ ·linearAVX512BF16Dotr16<>+0(SB), CX
+	MOVQ CX, 312(AX)
+	LEAQ ·linearAVX512VNNIDotr1<>+0(SB), CX
+	MOVQ CX, 320(AX)
+	LEAQ ·linearAVX512VNNIDotr2<>+0(SB), CX
+	MOVQ CX, 328(AX)
+	LEAQ ·linearAVX512VNNIDotr3<>+0(SB), CX
+	MOVQ CX, 336(AX)
+	LEAQ ·linearAVX512VNNIDotr4<>+0(SB), CX
+	MOVQ CX, 344(AX)
+	LEAQ ·linearAVX512VNNIDotr6<>+0(SB), CX
+	MOVQ CX, 352(AX)
+	LEAQ ·linearAVX512VNNIDotr8<>+0(SB), CX
+	MOVQ CX, 360(AX)
+	LEAQ ·linearAVX512VNNIDotr12<>+0(SB), CX
+	MOVQ CX, 368(AX)
+	LEAQ ·linearAVX512VNNIDotr16<>+0(SB), CX
+	MOVQ CX, 376(AX)
+	LEAQ ·linearAVX2FP32r1<>+0(SB), CX
+	MOVQ CX, 384(AX)
+	LEAQ ·linearAVX2FP32r2<>+0(SB), CX
+	MOVQ CX, 392(AX)
+	LEAQ ·linearAVX2FP32r3<>+0(SB), CX
+	MOVQ CX, 400(AX)
+	LEAQ ·linearAVX2FP32r4<>+0(SB), CX
+	MOVQ CX, 408(AX)
+	LEAQ ·linearAVX2FP32r6<>+0(SB), CX
+	MOVQ CX, 416(AX)
+	LEAQ ·linearAVX2BF16r1<>+0(SB), CX
+	MOVQ CX, 424(AX)
+	LEAQ ·linearAVX2BF16r2<>+0(SB), CX
+	MOVQ CX, 432(AX)
+	LEAQ ·linearAVX2BF16r3<>+0(SB), CX
+	MOVQ CX, 440(AX)
+	LEAQ ·linearAVX2BF16r4<>+0(SB), CX
+	MOVQ CX, 448(AX)
+	LEAQ ·linearAVX2FP16r1<>+0(SB), CX
+	MOVQ CX, 456(AX)
+	LEAQ ·linearAVX2FP16r2<>+0(SB), CX
+	MOVQ CX, 464(AX)
+	LEAQ ·linearAVX2FP16r3<>+0(SB), CX
+	MOVQ CX, 472(AX)
+	LEAQ ·linearAVX2FP16r4<>+0(SB), CX
+	MOVQ CX, 480(AX)
+	LEAQ ·linearAVX2INT8r1<>+0(SB), CX
+	MOVQ CX, 488(AX)
+	LEAQ ·linearAVX2INT8r2<>+0(SB), CX
+	MOVQ CX, 496(AX)
+	LEAQ ·linearAVX2INT8r3<>+0(SB), CX
+	MOVQ CX, 504(AX)
+	LEAQ ·linearAVX2INT8r4<>+0(SB), CX
+	MOVQ CX, 512(AX)
+	LEAQ ·linearAVXVNNIDotr1<>+0(SB), CX
+	MOVQ CX, 520(AX)
+	LEAQ ·linearAVXVNNIDotr2<>+0(SB), CX
+	MOVQ CX, 528(AX)
+	LEAQ ·linearAVXVNNIDotr3<>+0(SB), CX
+	MOVQ CX, 536(AX)
+	LEAQ ·linearAVXVNNIDotr4<>+0(SB), CX
+	MOVQ CX, 544(AX)
+	LEAQ ·linearAVXVNNIDotr6<>+0(SB), CX
+	MOVQ CX, 552(AX)
+	LEAQ ·linearAVX512Group8r1<>+0(SB), CX
+	MOVQ CX, 560(AX)
+	LEAQ ·linearAVX512Group8r2<>+0(SB), CX
+	MOVQ CX, 568(AX)
+	LEAQ ·linearAVX512Group8r3<>+0(SB), CX
+	MOVQ CX, 576(AX)
+	LEAQ ·linearAVX512Group8r4<>+0(SB), CX
+	MOVQ CX, 584(AX)
+	LEAQ ·linearAVX512Group8r6<>+0(SB), CX
+	MOVQ CX, 592(AX)
+	LEAQ ·linearAVX512Group8r8<>+0(SB), CX
+	MOVQ CX, 600(AX)
+	LEAQ ·linearAVX512Group8r12<>+0(SB), CX
+	MOVQ CX, 608(AX)
+	LEAQ ·linearAVX512Group8r16<>+0(SB), CX
+	MOVQ CX, 616(AX)
+	LEAQ ·linearAVX512Group4r1<>+0(SB), CX
+	MOVQ CX, 624(AX)
+	LEAQ ·linearAVX512Group4r2<>+0(SB), CX
+	MOVQ CX, 632(AX)
+	LEAQ ·linearAVX512Group4r3<>+0(SB), CX
+	MOVQ CX, 640(AX)
+	LEAQ ·linearAVX512Group4r4<>+0(SB), CX
+	MOVQ CX, 648(AX)
+	LEAQ ·linearAVX512Group4r6<>+0(SB), CX
+	MOVQ CX, 656(AX)
+	LEAQ ·linearAVX512Group4r8<>+0(SB), CX
+	MOVQ CX, 664(AX)
+	LEAQ ·linearAVX512Group4r12<>+0(SB), CX
+	MOVQ CX, 672(AX)
+	LEAQ ·linearAVX512Group4r16<>+0(SB), CX
+	MOVQ CX, 680(AX)
+	LEAQ ·linearAVX2Group8r1<>+0(SB), CX
+	MOVQ CX, 688(AX)
+	LEAQ ·linearAVX2Group8r2<>+0(SB), CX
+	MOVQ CX, 696(AX)
+	LEAQ ·linearAVX2Group8r3<>+0(SB), CX
+	MOVQ CX, 704(AX)
+	LEAQ ·linearAVX2Group8r4<>+0(SB), CX
+	MOVQ CX, 712(AX)
+	LEAQ ·linearAVX2Group4r1<>+0(SB), CX
+	MOVQ CX, 720(AX)
+	LEAQ ·linearAVX2Group4r2<>+0(SB), CX
+	MOVQ CX, 728(AX)
+	LEAQ ·linearAVX2Group4r3<>+0(SB), CX
+	MOVQ CX, 736(AX)
+	LEAQ ·linearAVX2Group4r4<>+0(SB), CX
+	MOVQ CX, 744(AX)
+	LEAQ ·linearAVX512VNNIGroup8r1<>+0(SB), CX
+	MOVQ CX, 752(AX)
+	LEAQ ·linearAVX512VNNIGroup8r2<>+0(SB), CX
+	MOVQ CX, 760(AX)
+	LEAQ ·linearAVX512VNNIGroup8r3<>+0(SB), CX
+	MOVQ CX, 768(AX)
+	LEAQ ·linearAVX512VNNIGroup8r4<>+0(SB), CX
+	MOVQ CX, 776(AX)
+	LEAQ ·linearAVX512VNNIGroup8r6<>+0(SB), CX
+	MOVQ CX, 784(AX)
+	LEAQ ·linearAVX512VNNIGroup8r8<>+0(SB), CX
+	MOVQ CX, 792(AX)
+	LEAQ ·linearAVX512VNNIGroup8r12<>+0(SB), CX
+	MOVQ CX, 800(AX)
+	LEAQ ·linearAVX512VNNIGroup8r16<>+0(SB), CX
+	MOVQ CX, 808(AX)
+	LEAQ ·linearAVX512VNNIGroup4r1<>+0(SB), CX
+	MOVQ CX, 816(AX)
+	LEAQ ·linearAVX512VNNIGroup4r2<>+0(SB), CX
+	MOVQ CX, 824(AX)
+	LEAQ ·linearAVX512VNNIGroup4r3<>+0(SB), CX
+	MOVQ CX, 832(AX)
+	LEAQ ·linearAVX512VNNIGroup4r4<>+0(SB), CX
+	MOVQ CX, 840(AX)
+	LEAQ ·linearAVX512VNNIGroup4r6<>+0(SB), CX
+	MOVQ CX, 848(AX)
+	LEAQ ·linearAVX512VNNIGroup4r8<>+0(SB), CX
+	MOVQ CX, 856(AX)
+	LEAQ ·linearAVX512VNNIGroup4r12<>+0(SB), CX
+	MOVQ CX, 864(AX)
+	LEAQ ·linearAVX512VNNIGroup4r16<>+0(SB), CX
+	MOVQ CX, 872(AX)
+	LEAQ ·linearAVXVNNIGroup8r1<>+0(SB), CX
+	MOVQ CX, 880(AX)
+	LEAQ ·linearAVXVNNIGroup8r2<>+0(SB), CX
+	MOVQ CX, 888(AX)
+	LEAQ ·linearAVXVNNIGroup8r3<>+0(SB), CX
+	MOVQ CX, 896(AX)
+	LEAQ ·linearAVXVNNIGroup4r1<>+0(SB), CX
+	MOVQ CX, 904(AX)
+	LEAQ ·linearAVXVNNIGroup4r2<>+0(SB), CX
+	MOVQ CX, 912(AX)
+	LEAQ ·linearAVXVNNIGroup4r3<>+0(SB), CX
+	MOVQ CX, 920(AX)
+	LEAQ ·linearAVX512WidenBF16<>+0(SB), CX
+	MOVQ CX, 928(AX)
+	LEAQ ·linearAVX512WidenFP16<>+0(SB), CX
+	MOVQ CX, 936(AX)
+	LEAQ ·linearAVX512WidenINT8<>+0(SB), CX
+	MOVQ CX, 944(AX)
+	LEAQ ·linearAVX512Quantise<>+0(SB), CX
+	MOVQ CX, 952(AX)
+	LEAQ ·linearAVX2WidenBF16<>+0(SB), CX
+	MOVQ CX, 960(AX)
+	LEAQ ·linearAVX2WidenFP16<>+0(SB), CX
+	MOVQ CX, 968(AX)
+	LEAQ ·linearAVX2WidenINT8<>+0(SB), CX
+	MOVQ CX, 976(AX)
+	LEAQ ·linearAVX2Quantise<>+0(SB), CX
+	MOVQ CX, 984(AX)
+	LEAQ ·linearAVX2SumINT8<>+0(SB), CX
+	MOVQ CX, 992(AX)
 	RET

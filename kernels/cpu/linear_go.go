@@ -30,13 +30,13 @@ func init() {
 		}),
 		linearImpl(kernels.INT8FP32, Go, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearDeep*linearPanel, chunk: 4, round: 1, stride: 4 * linearDeep * 4,
-			pack:    packQuantised(127, kernels.QuantGroup*linearPanel, putRows8),
+			pack:    packQuantised(quantised8, kernels.QuantGroup*linearPanel, putRows8),
 			prepare: func(row []byte, x []float32) { convertRow(row, x, func(v float32) float32 { return v }) },
 			kernels: linearGo(groupedGo(kernels.QuantGroup*linearPanel, func(group []byte, e, j int) float32 { return float32(int8(group[e*linearPanel+j])) })),
 		}),
 		linearImpl(kernels.INT4FP32, Go, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearDeep*linearPanel/2, chunk: 4, round: 1, stride: 4 * linearDeep * 4,
-			pack:    packQuantised(7, kernels.QuantGroup*linearPanel/2, putRows4),
+			pack:    packQuantised(quantised4, kernels.QuantGroup*linearPanel/2, putRows4),
 			prepare: func(row []byte, x []float32) { convertRow(row, x, func(v float32) float32 { return v }) },
 			kernels: linearGo(groupedGo(kernels.QuantGroup*linearPanel/2, func(group []byte, e, j int) float32 {
 				return float32(int8(group[e%16*linearPanel+j]>>(e/16*4)&15) - 8)

@@ -45,9 +45,21 @@ func elements[T any](b []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/int(unsafe.Sizeof(*new(T))))
 }
 
-// quantised is a packed form of quantised weights: limit is the largest of them, and put places weight q of
-// element e of a group, 0 <= e < 32, in column j.
-func packQuantised(limit float32, groupBytes int, put func(group []byte, e, j int, q int8)) func(record []byte, w []float32, ld, ks, columns int) {
+// quantisation says what whole numbers weights become.
+type quantisation struct {
+	least, most float64
+	scale       func(extreme float32) float32 // of a group whose weight of largest magnitude is extreme
+}
+
+// Weights of 8 bits are symmetric. Of those of 4 bits the largest becomes -8, with a scale that may be negative: so
+// all 16 values are used, as by the format Q4_0 of GGUF files.
+var (
+	quantised8 = quantisation{-127, 127, func(extreme float32) float32 { return max(extreme, -extreme) / 127 }}
+	quantised4 = quantisation{-8, 7, func(extreme float32) float32 { return extreme / -8 }}
+)
+
+// packQuantised packs records of quantised weights; put places weight q of element e of a group, 0 <= e < 32, in column j.
+func packQuantised(z quantisation, groupBytes int, put func(group []byte, e, j int, q int8)) func(record []byte, w []float32, ld, ks, columns int) {
 	return func(record []byte, w []float32, ld, ks, columns int) {
 		scales := elements[kernels.Float16](record[:linearScales])
 		clear(record)
@@ -61,37 +73,37 @@ func packQuantised(limit float32, groupBytes int, put func(group []byte, e, j in
 						column[e] = w[(g*kernels.QuantGroup+e)*ld+j]
 					}
 				}
-				scale := quantScale(column[:], limit)
+				scale := z.groupScale(column[:])
 				scales[g*linearPanel+j] = scale
 				for e, v := range column {
-					put(group, e, j, quantised(v, scale.Float32(), limit))
+					put(group, e, j, z.of(v, scale.Float32()))
 				}
 			}
 		}
 	}
 }
 
-// quantScale is the scale of a group: the largest magnitude divided by limit, as an fp16. A group that
-// holds a NaN or an infinity has none, and so NaN; the largest scale is 65504, and weights that
-// it does not reach are cut off there.
-func quantScale(group []float32, limit float32) kernels.Float16 {
-	largest := float32(0)
+// groupScale is the scale of a group, as an fp16. A group that holds a NaN or an infinity has none, and so NaN; the
+// largest is 65504, and weights that it does not reach are cut off.
+func (z quantisation) groupScale(group []float32) kernels.Float16 {
+	extreme := float32(0)
 	for _, v := range group {
 		if v-v != 0 { // NaN or infinite
 			return kernels.ToFloat16(float32(math.NaN()))
 		}
-		largest = max(largest, v, -v)
+		if max(v, -v) > max(extreme, -extreme) {
+			extreme = v
+		}
 	}
-	return kernels.ToFloat16(min(largest/limit, 65504))
+	return kernels.ToFloat16(max(-65504, min(z.scale(extreme), 65504)))
 }
 
-// quantised is the whole number, at most limit in magnitude, that is nearest to v / scale.
-func quantised(v, scale, limit float32) int8 {
+// of is the whole number that is nearest to v / scale.
+func (z quantisation) of(v, scale float32) int8 {
 	if scale == 0 || scale != scale {
 		return 0
 	}
-	q := math.RoundToEven(float64(v) / float64(scale))
-	return int8(max(-float64(limit), min(float64(limit), q)))
+	return int8(max(z.least, min(z.most, math.RoundToEven(float64(v)/float64(scale)))))
 }
 
 // The forms of a group's weights.

@@ -37,7 +37,7 @@ func linearForm(impl Impl) kerneltest.LinearForm {
 	case kernels.INT8FP32:
 		form.Weights = 127
 	case kernels.INT4FP32:
-		form.Weights = 7
+		form.Weights = 8
 	}
 	form.X = form.Weights != 0 && impl.Limit == kernels.INT8INT32
 	return form

@@ -152,7 +152,7 @@ var assemblyNames = []struct {
 	engine string
 	needs  []string
 }{
-	{regexp.MustCompile("AVX512BF16Dot|fmaAVX512BF16"), GoAVX512BF16, needsAVX512BF16},
+	{regexp.MustCompile("AVX512BF16Dot|(fma|dot)AVX512BF16"), GoAVX512BF16, needsAVX512BF16},
 	{regexp.MustCompile("AVX512VNNI"), GoAVX512VNNI, needsAVX512VNNI},
 	{regexp.MustCompile("AVX2?VNNI"), GoAVXVNNI, needsAVXVNNI},
 	{regexp.MustCompile("AVX512"), GoAVX512, needsAVX512},

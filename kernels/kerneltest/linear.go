@@ -16,7 +16,8 @@ type LinearFunc[T kernels.BFloat16 | kernels.Float16 | float32 | int8, Y float32
 // LinearForm says what an implementation of linear does to its operands beside multiplying them, and so
 // what may be asked of it.
 type LinearForm struct {
-	// Weights is the largest magnitude of a quantised weight, 127 or 7; 0 where weights stay as they are.
+	// Weights is the largest magnitude of a quantised weight, 127 or, the largest positive one being 7, 8; 0 where
+	// weights stay as they are.
 	Weights int
 
 	// X says that x is quantised too, in blocks of QuantX; FlushX that its subnormals count as 0.
@@ -31,8 +32,8 @@ const QuantX = 128
 //
 //	γ(k)·Σ|x·w| + Σ|x|·dw + Σ|w|·dx
 //
-// where dw is, of a group of 32 weights of largest magnitude a, half a step and what its fp16 scale is rounded by:
-// a/(2·Weights) + a·2^-11 + Weights·2^-25; and dx, of a block of x with largest magnitude b, b/254. The second is 0 where weights are
+// where dw is, of a group of 32 weights of largest magnitude a, half a step, or a whole one at 4 bits, where
+// the most positive weight is cut off, and what its fp16 scale is rounded by: a/(2·Weights) + a·2^-11 + Weights·2^-25; and dx, of a block of x with largest magnitude b, b/254. The second is 0 where weights are
 // not quantised, the third where x is not.
 func Linear[T kernels.BFloat16 | kernels.Float16 | float32 | int8, Y float32 | int32](t *testing.T, run LinearFunc[T, Y], f LinearForm) {
 	s := linearSuite[T, Y]{run, f}
@@ -74,7 +75,7 @@ func newLinearCase(m, n, k int) (linearCase, *rand.Rand) {
 }
 
 // whole is a case whose results are exact in every form: small whole numbers, bytes for int8; for quantised weights, whole
-// multiples of a power of two of their group's own, up to 127 or 7 of which one reaches that; for quantised x, of 1,
+// multiples of a power of two of their group's own, of which one is ±127 or ±8; for quantised x, of 1,
 // with a ±127 in each block.
 func (s linearSuite[T, Y]) whole(m, n, k int) linearCase {
 	c, r := newLinearCase(m, n, k)
@@ -258,8 +259,9 @@ func (s linearSuite[T, Y]) within(t *testing.T, c linearCase) {
 		}
 	}
 	if limit := float64(s.form.Weights); limit != 0 {
+		steps := map[float64]float64{127: 0.5, 8: 1}[limit]
 		for j := range c.n {
-			linearSteps(dw[j:], c.w[j:], c.n, kernels.QuantGroup, func(a float64) float64 { return a/(2*limit) + a*0x1p-11 + limit*0x1p-25 })
+			linearSteps(dw[j:], c.w[j:], c.n, kernels.QuantGroup, func(a float64) float64 { return steps*a/limit + a*0x1p-11 + limit*0x1p-25 })
 		}
 	}
 	ku := float64(c.k+4) * 0x1p-24

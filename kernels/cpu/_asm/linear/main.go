@@ -6,10 +6,7 @@
 package main
 
 import (
-	"bytes"
-	"flag"
 	"fmt"
-	"os"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -194,50 +191,18 @@ func (k kernel) store(sum func(row, part int) reg.VecPhysical) {
 // advance adds to a pointer.
 func advance(r reg.Register, bytes int) { ADDQ(U32(bytes), r) }
 
-// address is a function's, as a datum.
-type address struct {
-	Constant
-	name string
-}
-
-func (a address) Asm() string { return "$" + a.name + "<>(SB)" }
-
 func main() {
 	var names []string
 	for _, f := range append(append(dense(), grouped()...), vnni()...) {
 		for _, rows := range f.heights {
 			name := fmt.Sprintf("linear%sr%d", f.name, rows)
-			TEXT(name, NOSPLIT, "func()")
+			gen.Routine(name)
 			f.emit(kernel{family: f, rows: rows, parts: panel * 4 / f.Bytes, free: f.Reg})
 			names = append(names, name)
 		}
 	}
 	names = append(names, preparers()...)
 
-	table := GLOBL("linearAddresses", NOPTR|RODATA)
-	for i, name := range names {
-		DATA(8*i, address{U64(0), name})
-	}
-	TEXT("linearTable", NOSPLIT, fmt.Sprintf("func() *[%d]uintptr", len(names)))
-	Doc("linearTable holds the addresses of the kernels, family by family, and of what prepares rows.")
-	LEAQ(table, reg.RAX)
-	Store(reg.RAX, ReturnIndex(0))
-	RET()
+	gen.Table("linearTable", names)
 	Generate()
-	if err := local(flag.Lookup("out").Value.String(), names); err != nil {
-		fmt.Fprintln(os.Stderr, "linear:", err)
-		os.Exit(1)
-	}
-}
-
-// local makes the routines that the table holds the file's own, for which vet wants no declaration in Go.
-func local(file string, names []string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		text = bytes.Replace(text, []byte("TEXT ·"+name+"(SB)"), []byte("TEXT "+name+"<>(SB)"), 1)
-	}
-	return os.WriteFile(file, text, 0o644)
 }

@@ -28,7 +28,7 @@ var (
 func preparers() []string {
 	var names []string
 	begin := func(name string) {
-		TEXT(name, NOSPLIT, "func()")
+		gen.Routine(name)
 		MOVQ(Mem{Base: args, Disp: prepareTo}, to)
 		MOVQ(Mem{Base: args, Disp: prepareFrom}, from)
 		MOVQ(Mem{Base: args, Disp: prepareCount}, left)
