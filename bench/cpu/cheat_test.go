@@ -22,13 +22,13 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 	clock := &fakeClock{}
 	relu := goRelu(clock, ms)
 	calls := 0
-	later := func(spoil func(dst []float32)) cpu.UnaryFunc[float32] {
-		return func(dst, src []float32) {
+	later := func(spoil func(dst []float32)) cpu.ElementwiseFunc[float32] {
+		return unary(func(dst, src []float32) {
 			relu(dst, src)
 			if calls++; calls > 5 {
 				spoil(dst)
 			}
-		}
+		})
 	}
 	for _, c := range []struct {
 		name  string
@@ -37,21 +37,21 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 		wrong string // in the error
 	}{
 		{
-			"relu does nothing", cpu.UnaryFunc[float32](func(dst, src []float32) { clock.work(ms) }),
+			"relu does nothing", unary(func(dst, src []float32) { clock.work(ms) }),
 			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(1000)},
 			"element 0 of 1000 is NaN",
 		},
 		{
-			"relu does half", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst[:len(dst)/2], src[:len(src)/2]) }),
+			"relu does half", unary(func(dst, src []float32) { relu(dst[:len(dst)/2], src[:len(src)/2]) }),
 			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)},
 			"element 100000 of 200000 is NaN",
 		},
 		{
-			"relu flips a bit", cpu.UnaryFunc[float32](func(dst, src []float32) { relu(dst, src); dst[77_777] = flip(dst[77_777], 30) }),
+			"relu flips a bit", unary(func(dst, src []float32) { relu(dst, src); dst[77_777] = flip(dst[77_777], 30) }),
 			kernels.Spec{Kernel: kernels.ReLU, Precision: kernels.FP32, Shape: n(200_000)},
 			"element 77777 of 200000",
 		},
-		{"relu stops working", cpu.UnaryFunc[float32](func(dst, src []float32) {
+		{"relu stops working", unary(func(dst, src []float32) {
 			if calls++; calls <= 5 {
 				relu(dst, src)
 			}
@@ -68,7 +68,7 @@ func TestWorkThatIsNotDoneIsFound(t *testing.T) {
 			"differs in bits",
 		},
 		{
-			"sigmoid fp16 writes zeros", cpu.UnaryFunc[kernels.Float16](func(dst, src []kernels.Float16) { clear(dst); clock.work(ms) }),
+			"sigmoid fp16 writes zeros", unary(func(dst, src []kernels.Float16) { clear(dst); clock.work(ms) }),
 			kernels.Spec{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Shape: n(1000)},
 			"element 0 of 1000 is 0, want 0.",
 		},

@@ -59,8 +59,13 @@ func run(t *testing.T, r *Runner, c bench.Case) bench.Result {
 
 func n(elements int) kernels.Shape { return kernels.Shape{N: elements} }
 
+// unary is an elementwise kernel of one input and one output.
+func unary[T cpu.Float](f func(dst, src []T)) cpu.ElementwiseFunc[T] {
+	return func(outputs, inputs [][]T) { f(outputs[0], inputs[0]) }
+}
+
 // goRelu is a right relu that takes d a call.
-func goRelu(clock *fakeClock, d time.Duration) cpu.UnaryFunc[float32] {
+func goRelu(clock *fakeClock, d time.Duration) func(dst, src []float32) {
 	return func(dst, src []float32) {
 		for i, x := range src {
 			dst[i] = max(x, 0)

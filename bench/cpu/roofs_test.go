@@ -29,12 +29,12 @@ func TestResultsAreHeldAgainstTheRoofsOfTheRun(t *testing.T) {
 	if res := run(t, r, caseOf(kernels.Copy, kernels.FP64, n(2_000_000), 1)); res.Level != "memory" || !near(res.TrafficBytesPerS, 1.5**res.BytesPerS) {
 		t.Errorf("the traffic of a copy in memory: %+v", res)
 	}
-	use(goRelu(clock, time.Millisecond)) // 100,000 elements: 100 MFLOP/s, 0.8 GB/s
+	use(unary(goRelu(clock, time.Millisecond))) // 100,000 elements: 100 MFLOP/s, 0.8 GB/s
 	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(100_000), 1))
 	if !near(res.OfLimit, 1e8/1.572864e8) || res.Bound != bench.ComputeBound {
 		t.Errorf("relu at 0.65 of the limit and 0.5 of the bandwidth: %v %s", res.OfLimit, res.Bound)
 	}
-	use(goRelu(clock, 3800*time.Microsecond)) // 26 MFLOP/s, 0.21 GB/s
+	use(unary(goRelu(clock, 3800*time.Microsecond))) // 26 MFLOP/s, 0.21 GB/s
 	if res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(100_000), 1)); res.Bound != bench.ComputeBound || !near(res.OfLimit, 1e5/3800e-6/1.572864e8) {
 		t.Errorf("relu below both roofs: %v %s", res.OfLimit, res.Bound)
 	}

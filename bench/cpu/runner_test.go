@@ -196,7 +196,7 @@ func TestInterruptedKeepsItsSamples(t *testing.T) {
 	interrupt := cancel
 	relu := goRelu(clock, 4*time.Millisecond)
 	calls, cancelAt := 0, 15
-	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) {
+	r := newFake(t, clock, unary(func(dst, src []float32) {
 		if calls++; calls == cancelAt {
 			interrupt()
 		}
@@ -234,7 +234,7 @@ func TestASlowPassIsRunOnce(t *testing.T) {
 	clock := &fakeClock{}
 	calls := 0
 	relu := goRelu(clock, time.Minute)
-	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) { calls++; relu(dst, src) }))
+	r := newFake(t, clock, unary(func(dst, src []float32) { calls++; relu(dst, src) }))
 	res := run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(1000), 1))
 	if calls != 1 || res.N != 1 || res.Status != bench.OK || !slices.Equal(codes(res), []string{bench.FewSamples}) || !near(res.ClockHz, 3e9) {
 		t.Errorf("%d calls: %+v", calls, res)
@@ -247,7 +247,7 @@ func TestAHeldUpWarmUpDoesNotShortenTheSamples(t *testing.T) {
 	clock := &fakeClock{}
 	relu := goRelu(clock, 20*time.Microsecond)
 	calls := 0
-	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) {
+	r := newFake(t, clock, unary(func(dst, src []float32) {
 		if calls++; calls == 1 {
 			clock.work(40 * time.Millisecond)
 		}
@@ -269,7 +269,7 @@ func TestAMismatchOutlivesAnInterruption(t *testing.T) {
 
 func TestDoubtsBecomeWarnings(t *testing.T) {
 	clock := &fakeClock{}
-	slow := goRelu(clock, time.Millisecond)
+	slow := unary(goRelu(clock, time.Millisecond))
 	big := caseOf(kernels.ReLU, kernels.FP32, n(200_000), 1)
 	big.Level = bench.LevelL2
 	for want, set := range map[string]func(r *Runner, c *bench.Case){
@@ -337,7 +337,7 @@ func TestAKeptRateIsBoundByCompute(t *testing.T) {
 			want  bench.Bound
 		}{{bench.LevelL1, time.Millisecond, bench.ComputeBound}, {bench.LevelMemory, c.memory, c.want}} {
 			r.pick = func(k kernels.Kernel, p kernels.Precision, _ string) (cpu.Impl, error) {
-				return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: goRelu(clock, at.call)}, nil
+				return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: unary(goRelu(clock, at.call))}, nil
 			}
 			relu := caseOf(kernels.ReLU, kernels.FP32, n(1000), 1)
 			relu.Level = at.level

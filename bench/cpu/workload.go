@@ -36,10 +36,12 @@ func (w *workload) bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) error {
 	case cpu.FMAFunc:
 		w.bindFMA(c, f, pool)
 		return nil
-	case cpu.UnaryFunc[float32]:
-		return bindUnary(w, c, f, pool)
-	case cpu.UnaryFunc[kernels.Float16]:
-		return bindUnary(w, c, f, pool)
+	case cpu.ElementwiseFunc[float32]:
+		return bindElementwise(w, c, pool, f)
+	case cpu.ElementwiseFunc[kernels.Float16]:
+		return bindElementwise(w, c, pool, f)
+	case cpu.ElementwiseFunc[kernels.BFloat16]:
+		return bindElementwise(w, c, pool, f)
 	case cpu.ReadFunc:
 		return bindRead(w, c, pool, f)
 	case cpu.WriteFunc, cpu.CopyFunc, cpu.ScaleFunc, cpu.AddFunc, cpu.TriadFunc:
@@ -106,89 +108,6 @@ func (w *workload) bindFMA(c bench.Case, f cpu.FMAFunc, pool *cpu.Pool) {
 		return hashWord(hashBasis, math.Float64bits(want))
 	}
 }
-
-// chunk is how many elements one call of an elementwise kernel takes at most: enough
-// that the call does not count, few enough that the slowest engine asks within a second
-// whether to stop.
-const chunk = 4 << 20
-
-func bindUnary[T float32 | kernels.Float16](w *workload, c bench.Case, f cpu.UnaryFunc[T], pool *cpu.Pool) error {
-	return bindElementwise(w, c, pool, 1, func(dst []T, src [][]T) { f(dst, src[0]) })
-}
-
-// bindElementwise: the elements are divided over the threads at multiples of 64 bytes;
-// each makes its passes over its own share without waiting for the others.
-func bindElementwise[T bench.Element](w *workload, c bench.Case, pool *cpu.Pool, inputs int, f func(dst []T, src [][]T)) error {
-	n := c.Shape.N
-	out, err := output[T](w, pool, n)
-	if err != nil {
-		return err
-	}
-	in := make([][]T, inputs)
-	patterns := make([][]T, inputs)
-	for i := range in {
-		if in[i], patterns[i], err = input[T](w, pool, c, n, c.Seed+uint64(i)); err != nil {
-			return err
-		}
-	}
-	w.run = func(passes int) {
-		pool.Run(func(tid int) {
-			lo, hi := cpu.Split(n, 64/c.Precision.Bytes(), c.Threads, tid)
-			src := make([][]T, inputs)
-			for range passes {
-				for at := lo; at < hi; at += chunk {
-					if pool.Stopped() {
-						return
-					}
-					end := min(at+chunk, hi)
-					for i := range src {
-						src[i] = in[i][at:end]
-					}
-					f(out[at:end], src)
-				}
-			}
-		})
-	}
-	want := wanted(c.Kernel, patterns)
-	tolerance := tolerances[c.Precision]
-	w.verify = func() error {
-		return firstError(pool, n, func(lo, hi int) error {
-			for i := lo; i < hi; i++ {
-				if period := len(want); i >= lo+period && out[i] == out[i-period] {
-					continue // as right as that one
-				}
-				v := want[i%len(want)]
-				if got := value(out[i]); !(math.Abs(got-v) <= tolerance*math.Abs(v)+tiny) {
-					return fmt.Errorf("element %d of %d is %v, want %v", i, n, got, v)
-				}
-			}
-			return nil
-		})
-	}
-	return nil
-}
-
-// wanted is the oracle: what one period of the output must be, in float64.
-func wanted[T bench.Element](k kernels.Kernel, in [][]T) []float64 {
-	f := map[kernels.Kernel]func(i int) float64{
-		kernels.ReLU:    func(i int) float64 { return max(value(in[0][i]), 0) },
-		kernels.Sigmoid: func(i int) float64 { return 1 / (1 + math.Exp(-value(in[0][i]))) },
-	}[k]
-	want := make([]float64, len(in[0]))
-	for i := range want {
-		want[i] = f(i)
-	}
-	return want
-}
-
-// tolerances are relative errors that no correct implementation exceeds: 8 units in the
-// last place at fp32 (a polynomial exp errs by 2.5) and at fp64 (triad cancels), 1 at fp16,
-// whose arithmetic is fp32.
-var tolerances = map[kernels.Precision]float64{kernels.FP32: 0x1p-20, kernels.FP64: 0x1p-49, kernels.FP16: 0x1p-10}
-
-// tiny is the absolute error allowed beside it: the spacing of subnormal fp16, and far below
-// what data of order 1 computes to.
-const tiny = 0x1p-24
 
 // value is the number that an element stands for.
 func value[T any](x T) float64 {

@@ -16,10 +16,12 @@ func TestConformance(t *testing.T) {
 		t.Run(fmt.Sprintf("%s/%s/%s", impl.Kernel, strings.ReplaceAll(string(impl.Precision), "/", "-"), impl.Engine), func(t *testing.T) {
 			needs(t, impl)
 			switch f := impl.Func.(type) {
-			case UnaryFunc[float32]:
-				kerneltest.Unary(t, f, oracle(t, kerneltest.FP32, impl.Kernel))
-			case UnaryFunc[kernels.Float16]:
-				kerneltest.Unary(t, f, oracle(t, kerneltest.FP16, impl.Kernel))
+			case ElementwiseFunc[float32]:
+				kerneltest.Elementwise(t, impl.Kernel, f)
+			case ElementwiseFunc[kernels.Float16]:
+				kerneltest.Elementwise(t, impl.Kernel, f)
+			case ElementwiseFunc[kernels.BFloat16]:
+				kerneltest.Elementwise(t, impl.Kernel, f)
 			case TriadFunc:
 				kerneltest.Triad(t, f)
 			case CopyFunc:
@@ -80,13 +82,4 @@ func needs(t testing.TB, impl Impl) {
 	if missing := impl.Missing(); len(missing) > 0 {
 		t.Skipf("skip: engine %s needs %s", impl.Engine, strings.Join(missing, ", "))
 	}
-}
-
-func oracle[T any](t *testing.T, of map[kernels.Kernel]kerneltest.Oracle[T], k kernels.Kernel) kerneltest.Oracle[T] {
-	t.Helper()
-	o, ok := of[k]
-	if !ok {
-		t.Fatalf("no oracle for %s", k)
-	}
-	return o
 }

@@ -50,8 +50,8 @@ type Impl struct {
 	Engine    string
 	Needs     []string // instruction sets, as HasFeature names them
 
-	// Func is one of FMAFunc, UnaryFunc[float32], UnaryFunc[kernels.Float16],
-	// TriadFunc, CopyFunc, *GEMM[float32], *GEMM[kernels.Float16].
+	// Func is one of FMAFunc, ElementwiseFunc[float32], ElementwiseFunc[kernels.Float16],
+	// ElementwiseFunc[kernels.BFloat16], TriadFunc, CopyFunc, *GEMM[float32], *GEMM[kernels.Float16].
 	Func any
 
 	// Limit is the precision of fma whose rate bounds this implementation: that of the
@@ -65,10 +65,6 @@ type (
 	// returns the sum over all chains, which is n exactly while no chain outgrows its
 	// mantissa (n <= FMAMax). n must be a multiple of kernels.FMAQuantum.
 	FMAFunc func(n int) float64
-
-	// UnaryFunc computes dst[i] = f(src[i]) for all i; the lengths are equal, and dst
-	// and src are the same or do not overlap.
-	UnaryFunc[T any] func(dst, src []T)
 
 	// TriadFunc computes dst[i] = a[i] + s·b[i]; the lengths are equal.
 	TriadFunc func(dst, a, b []float64, s float64)

@@ -1,57 +1,47 @@
 package cpu
 
 import (
-	"math"
-
-	"github.com/realflops/realflops/kernels"
+	"fmt"
+	"unsafe"
 )
 
-// The plain Go twins: what the assembly of the other engines is held to.
+// ElementwiseFunc computes one or two outputs from one to three inputs, element by element: those and in the order of
+// the kernel's formula, kernels.Definition.Writes and Reads of them. All have one length. An output may be the
+// same slice as any input, but no output overlaps another operand in part; a breach of either panics.
+type ElementwiseFunc[T Float] func(outputs, inputs [][]T)
 
-func init() {
-	register(
-		Impl{Kernel: kernels.ReLU, Precision: kernels.FP32, Engine: Go, Func: UnaryFunc[float32](reluFP32)},
-		Impl{Kernel: kernels.ReLU, Precision: kernels.FP16, Engine: Go, Func: UnaryFunc[kernels.Float16](reluFP16)},
-		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Engine: Go, Func: UnaryFunc[float32](sigmoidFP32)},
-		Impl{Kernel: kernels.Sigmoid, Precision: kernels.FP16, Engine: Go, Func: UnaryFunc[kernels.Float16](sigmoidFP16)},
-	)
-}
-
-// relu is x, or 0 where x is negative. A NaN stays what it is, and so does -0, which is
-// what x86's MAXPS makes of max(0, x) and thereby what vectorised frameworks compute.
-func relu(x float32) float32 {
-	if x < 0 {
-		return 0
+// elements is how many elements operands have. It panics where they are of different counts, or where an output overlaps
+// an operand that does not begin where it begins.
+func elements[T any](outputs, inputs [][]T) int {
+	n := len(outputs[0])
+	for i, out := range outputs {
+		if len(out) != n {
+			panic(fmt.Sprintf("cpu: output %d has %d elements, want %d as output 0 has", i, len(out), n))
+		}
+		for j, other := range outputs[:i] {
+			if start(other) == start(out) && n > 0 || overlapInPart(out, other) {
+				panic(fmt.Sprintf("cpu: outputs %d and %d overlap", j, i))
+			}
+		}
 	}
-	return x
-}
-
-// sigmoid is 1/(1+exp(-x)), rounded once from float64, which neither overflows nor
-// flushes for any float32. The assembly works in float32 and errs by up to 2.5 ulp.
-func sigmoid(x float32) float32 {
-	return float32(1 / (1 + math.Exp(-float64(x))))
-}
-
-func reluFP32(dst, src []float32) {
-	for i, x := range src {
-		dst[i] = relu(x)
+	for i, in := range inputs {
+		if len(in) != n {
+			panic(fmt.Sprintf("cpu: input %d has %d elements, want %d as the output has", i, len(in), n))
+		}
+		for j, out := range outputs {
+			if overlapInPart(out, in) {
+				panic(fmt.Sprintf("cpu: output %d overlaps input %d in part; want the same elements or others", j, i))
+			}
+		}
 	}
+	return n
 }
 
-func reluFP16(dst, src []kernels.Float16) {
-	for i, x := range src {
-		dst[i] = kernels.ToFloat16(relu(x.Float32()))
-	}
-}
+func start[T any](s []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
 
-func sigmoidFP32(dst, src []float32) {
-	for i, x := range src {
-		dst[i] = sigmoid(x)
-	}
-}
-
-func sigmoidFP16(dst, src []kernels.Float16) {
-	for i, x := range src {
-		dst[i] = kernels.ToFloat16(sigmoid(x.Float32()))
-	}
+// overlapInPart: of two slices of one length.
+func overlapInPart[T any](a, b []T) bool {
+	bytes := uintptr(len(a)) * unsafe.Sizeof(*new(T))
+	from, to := start(a), start(b)
+	return from < to && to-from < bytes || to < from && from-to < bytes
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"unsafe"
 
 	"github.com/realflops/realflops/kernels"
 )
@@ -41,29 +42,38 @@ func BenchmarkElementwise(b *testing.B) {
 // impl over operands that take the given bytes together.
 func elementwisePass(impl Impl, bytes int) func() (elements int, run func()) {
 	switch f := impl.Func.(type) {
-	case UnaryFunc[float32]:
-		return func() (int, func()) {
-			n := bytes / 8
-			dst, src := make([]float32, n), normal(n, func(x float64) float32 { return float32(x) })
-			return n, func() { f(dst, src) }
-		}
-	case UnaryFunc[kernels.Float16]:
-		return func() (int, func()) {
-			n := bytes / 4
-			dst, src := make([]kernels.Float16, n), normal(n, func(x float64) kernels.Float16 { return kernels.ToFloat16(float32(x)) })
-			return n, func() { f(dst, src) }
-		}
+	case ElementwiseFunc[float32]:
+		return passOf(impl.Kernel, bytes, f)
+	case ElementwiseFunc[kernels.Float16]:
+		return passOf(impl.Kernel, bytes, f)
+	case ElementwiseFunc[kernels.BFloat16]:
+		return passOf(impl.Kernel, bytes, f)
 	}
 	return nil
 }
 
-// normal repeats 4,096 values of the standard normal distribution.
-func normal[T any](n int, as func(float64) T) []T {
+func passOf[T Float](k kernels.Kernel, bytes int, f ElementwiseFunc[T]) func() (int, func()) {
+	return func() (int, func()) {
+		d, _ := kernels.Lookup(string(k)) // it is registered, and so it is known
+		outputs, inputs := make([][]T, d.Writes), make([][]T, d.Reads)
+		n := bytes / (d.Reads + d.Writes) / int(unsafe.Sizeof(*new(T)))
+		for i := range outputs {
+			outputs[i] = make([]T, n)
+		}
+		for i := range inputs {
+			inputs[i] = normals[T](n)
+		}
+		return n, func() { f(outputs, inputs) }
+	}
+}
+
+// normals repeats 4,096 values of the standard normal distribution.
+func normals[T Float](n int) []T {
 	r := rand.New(rand.NewPCG(1, 2))
 	values := make([]T, n)
 	for i := range values {
 		if i < 4096 {
-			values[i] = as(r.NormFloat64())
+			store(&values[i], r.NormFloat64())
 		} else {
 			values[i] = values[i-4096]
 		}

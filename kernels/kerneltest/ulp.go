@@ -21,9 +21,14 @@ func ulp(got, want float64, precision, smallest int) float64 {
 	if got == want {
 		return 0
 	}
+	return math.Abs(got-want) / unit(want, precision, smallest)
+}
+
+// unit is that of the last place which a number of a format nearest to v has.
+func unit(v float64, precision, smallest int) float64 {
 	exponent := smallest + precision
-	if want != 0 {
-		_, exponent = math.Frexp(want) // want = f·2^exponent, f in [0.5, 1)
+	if v != 0 {
+		_, exponent = math.Frexp(v) // v = f·2^exponent, f in [0.5, 1)
 	}
-	return math.Abs(got-want) * math.Ldexp(1, -max(exponent-precision, smallest))
+	return math.Ldexp(1, max(exponent-precision, smallest))
 }
