@@ -10,9 +10,9 @@ import (
 // same slice as any input, but no output overlaps another operand in part; a breach of either panics.
 type ElementwiseFunc[T Float] func(outputs, inputs [][]T)
 
-// elements is how many elements operands have. It panics where they are of different counts, or where an output overlaps
+// length is how many elements operands have. It panics where they are of different counts, or where an output overlaps
 // an operand that does not begin where it begins.
-func elements[T any](outputs, inputs [][]T) int {
+func length[T any](outputs, inputs [][]T) int {
 	n := len(outputs[0])
 	for i, out := range outputs {
 		if len(out) != n {

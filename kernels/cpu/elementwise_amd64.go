@@ -28,7 +28,7 @@ type elementwiseArgs struct {
 // assembly is an ElementwiseFunc[T].
 func assembly[T Float](routine uintptr) any {
 	return ElementwiseFunc[T](func(outputs, inputs [][]T) {
-		args := elementwiseArgs{n: elements(outputs, inputs)}
+		args := elementwiseArgs{n: length(outputs, inputs)}
 		for i, s := range outputs {
 			args.outputs[i] = unsafe.Pointer(unsafe.SliceData(s))
 		}

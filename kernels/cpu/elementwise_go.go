@@ -50,7 +50,7 @@ func elementByElement[T Float](f func(y *[2]float64, x *[3]float64)) Elementwise
 	return func(outputs, inputs [][]T) {
 		var x [3]float64
 		var y [2]float64
-		for i := range elements(outputs, inputs) {
+		for i := range length(outputs, inputs) {
 			for j, in := range inputs {
 				x[j] = load(in[i])
 			}
@@ -65,7 +65,7 @@ func elementByElement[T Float](f func(y *[2]float64, x *[3]float64)) Elementwise
 // relu is x, or 0 where x is negative. A NaN stays what it is, and so does -0, which is
 // what x86's MAXPS makes of max(0, x) and thereby what vectorised frameworks compute.
 func relu[T Float](outputs, inputs [][]T) {
-	elements(outputs, inputs)
+	length(outputs, inputs)
 	y := outputs[0]
 	for i, x := range inputs[0] {
 		if load(x) < 0 {
@@ -77,7 +77,7 @@ func relu[T Float](outputs, inputs [][]T) {
 
 // reluBackward is dy where x > 0, bit for bit, and 0 elsewhere: for a NaN too.
 func reluBackward[T Float](outputs, inputs [][]T) {
-	elements(outputs, inputs)
+	length(outputs, inputs)
 	dx, x := outputs[0], inputs[1]
 	for i, dy := range inputs[0] {
 		if !(load(x[i]) > 0) {
