@@ -60,6 +60,14 @@ func (w *workload) bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) error {
 		return bindGEMM(w, c, pool, planOf(f))
 	case *cpu.GEMM[int8, int32]:
 		return bindGEMM(w, c, pool, planOf(f))
+	case *cpu.Linear[float32, float32]:
+		return bindLinear(w, c, pool, impl, f)
+	case *cpu.Linear[kernels.BFloat16, float32]:
+		return bindLinear(w, c, pool, impl, f)
+	case *cpu.Linear[kernels.Float16, float32]:
+		return bindLinear(w, c, pool, impl, f)
+	case *cpu.Linear[int8, int32]:
+		return bindLinear(w, c, pool, impl, f)
 	case planFunc[float32, float32]:
 		return bindGEMM(w, c, pool, f)
 	}

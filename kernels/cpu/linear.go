@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/realflops/realflops/kernels"
@@ -102,33 +103,56 @@ func (l *Linear[T, Y]) Pack(p *Pool, w []T, n, k int) (*Weights[T, Y], error) {
 	ws := &Weights[T, Y]{l: l, pool: p, n: n, k: k, threads: make([]linearShare, p.Threads())}
 	records := ws.records()
 	for t := range ws.threads {
-		s := &ws.threads[t]
-		s.from, s.to = Split(n, linearPanel, p.Threads(), t)
-		panels := roundUp(s.to-s.from, linearPanel) / linearPanel
+		from, to := Split(n, linearPanel, p.Threads(), t)
+		panels := roundUp(to-from, linearPanel) / linearPanel
 		if records > 0 && panels > (math.MaxInt-linearBeyond)/(records*l.bytes) {
 			ws.Close()
 			return nil, fmt.Errorf("cannot pack %d x %d weights: their bytes do not fit in an int", k, n)
 		}
-		tall := l.kernels[len(l.kernels)-1].rows
-		for _, room := range []struct {
-			of    *[]byte
-			bytes int
-		}{
-			{&s.packed, panels*records*l.bytes + linearBeyond},
-			{&s.rows, (linearRows + tall) * l.stride},
-			{&s.tile, 2 * tall * linearPanel * 4},
-		} {
-			block, free, err := Alloc[byte](room.bytes)
-			if err != nil {
-				ws.Close()
-				return nil, err
-			}
-			*room.of, ws.frees = block, append(ws.frees, free)
+		if err := ws.allocate(&ws.threads[t], from, to, panels*records*l.bytes+linearBeyond); err != nil {
+			ws.Close()
+			return nil, err
 		}
-		s.args = new(linearArgs)
 	}
 	p.Run(func(tid int) { ws.pack(&ws.threads[tid], w) })
 	return ws, nil
+}
+
+// Copy is the same weights in memory of their own, first touched by the same threads. It works in the room of the
+// first, so that of both only one may be used at a time, and is closed before it.
+func (ws *Weights[T, Y]) Copy() (*Weights[T, Y], error) {
+	c := &Weights[T, Y]{l: ws.l, pool: ws.pool, n: ws.n, k: ws.k, threads: slices.Clone(ws.threads)}
+	for t := range c.threads {
+		block, free, err := Alloc[byte](len(ws.threads[t].packed))
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		c.threads[t].packed, c.frees = block, append(c.frees, free)
+	}
+	ws.pool.Run(func(tid int) { copy(c.threads[tid].packed, ws.threads[tid].packed) })
+	return c, nil
+}
+
+// allocate makes the room that a thread needs for columns from to to.
+func (ws *Weights[T, Y]) allocate(s *linearShare, from, to, packed int) error {
+	tall := ws.l.kernels[len(ws.l.kernels)-1].rows
+	s.from, s.to, s.args = from, to, new(linearArgs)
+	for _, room := range []struct {
+		of    *[]byte
+		bytes int
+	}{
+		{&s.packed, packed},
+		{&s.rows, (linearRows + tall) * ws.l.stride},
+		{&s.tile, 2 * tall * linearPanel * 4},
+	} {
+		block, free, err := Alloc[byte](room.bytes)
+		if err != nil {
+			return err
+		}
+		*room.of, ws.frees = block, append(ws.frees, free)
+	}
+	return nil
 }
 
 // Close gives the memory back. The weights must not be used again.
@@ -214,7 +238,7 @@ func linearMatrix[E any](name string, x []E, rows, columns int) {
 	if rows < 0 || columns < 0 {
 		panic(fmt.Sprintf("linear: %s cannot be %dx%d: dimensions are at least 0", name, rows, columns))
 	}
-	if len(x) < rows*columns {
-		panic(fmt.Sprintf("linear: %s holds %d elements, %dx%d takes %d", name, len(x), rows, columns, rows*columns))
+	if columns > 0 && rows > math.MaxInt/columns || len(x) < rows*columns {
+		panic(fmt.Sprintf("linear: %s holds %d elements, which are too few for %dx%d", name, len(x), rows, columns))
 	}
 }

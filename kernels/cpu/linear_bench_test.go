@@ -138,19 +138,12 @@ func linearCopies[T LinearElement, Y LinearSum](b *testing.B, p *Pool, l *Linear
 	b.Cleanup(first.Close)
 	sets := []*Weights[T, Y]{first}
 	for len(sets)*first.Bytes() < bytes {
-		ws := *first
-		ws.frees, ws.threads = nil, slices.Clone(first.threads)
-		b.Cleanup(ws.Close)
-		for t := range ws.threads {
-			block, free, err := Alloc[byte](len(first.threads[t].packed))
-			if err != nil {
-				b.Fatal(err)
-			}
-			ws.frees = append(ws.frees, free)
-			ws.threads[t].packed = block
+		ws, err := first.Copy()
+		if err != nil {
+			b.Fatal(err)
 		}
-		p.Run(func(tid int) { copy(ws.threads[tid].packed, first.threads[tid].packed) })
-		sets = append(sets, &ws)
+		b.Cleanup(ws.Close)
+		sets = append(sets, ws)
 	}
 	return sets
 }

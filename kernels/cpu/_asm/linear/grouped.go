@@ -88,7 +88,6 @@ func (g groupedForm) kernel(k kernel) {
 	if inSums {
 		part.clear()
 	}
-	k.prefetch(w, 0, g.bytes/64)
 	n := 0
 	g.each(k, func(weights []reg.VecPhysical, element int) {
 		for p, v := range weights {
@@ -136,6 +135,9 @@ func (k kernel) groupPhases() int { return max(1, min(4/k.parts, 8/(k.rows*k.par
 func bytesOfGroup(k kernel, use func([]reg.VecPhysical, int)) {
 	sets := min(4, len(k.free)/k.parts)
 	for e := range group {
+		if e%4 == 0 {
+			k.prefetch(w, panel*e, 1)
+		}
 		v := k.free[e%sets*k.parts:][:k.parts]
 		for p := range v {
 			VPMOVSXBD(Mem{Base: w, Disp: panel*e + p*k.Bytes/4}, v[p])
@@ -153,6 +155,7 @@ func nibblesByTable(k kernel, use func([]reg.VecPhysical, int)) {
 	nibbles = nibbles[:min(4, len(nibbles))]
 	n := 0
 	for j := range 4 {
+		k.prefetch(w, 64*j, 1)
 		for half, v := range whole {
 			VMOVDQU32(Mem{Base: w, Disp: 64*j + 2*half}, v)
 			for nibble := range 4 {
@@ -175,6 +178,9 @@ func nibblesByTable(k kernel, use func([]reg.VecPhysical, int)) {
 func nibblesByShift(k kernel, use func([]reg.VecPhysical, int)) {
 	low, high := k.free[:k.parts], k.free[k.parts:2*k.parts]
 	for e := range group / 2 {
+		if e%4 == 0 {
+			k.prefetch(w, panel*e, 1)
+		}
 		for p := range k.parts {
 			VPMOVZXBD(Mem{Base: w, Disp: panel*e + p*k.Bytes/4}, low[p])
 			VPSRLD(U8(4), low[p], high[p])

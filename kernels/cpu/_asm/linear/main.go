@@ -129,23 +129,24 @@ func (k kernel) row(i, disp int) Mem { return Mem{Base: x, Disp: i*k.stride + di
 
 // prefetch asks for lines of the weights, from disp bytes behind base on.
 //
-// Where arithmetic leaves time between the lines, the hardware's own prefetchers stop and start at each page: lines are asked
-// for into L2, far ahead, and there are enough of them under way (Zen 4, 8 rows of fp32: 28 GB/s a thread
-// against 17 without and 20 with prefetches into L1). Where it does not, L1 is the better place (4 rows: 32
-// against 24, and 27 without).
+// Where arithmetic takes longer than memory would, the hardware's own prefetchers stop and start at each page: lines
+// are asked for into L2, far ahead, and there are enough of them under way (Zen 4, 8 rows of fp32: 28 GB/s a thread
+// against 17 without and 20 with prefetches into L1), and then into L1 (4 rows: 27 against 23). Where it does not, L1
+// alone is better (4 rows: 32, and 27 without prefetches; 1 row: 33 and 34).
 func (k kernel) prefetch(base reg.Register, disp, lines int) {
 	for i := range lines {
 		if float64(k.rows)*k.lineCycles >= slow {
 			PREFETCHT1(Mem{Base: base, Disp: disp + far + 64*i})
+			PREFETCHT0(Mem{Base: base, Disp: disp + soon + 64*i})
 		} else {
-			PREFETCHT0(Mem{Base: base, Disp: disp + near + 64*i})
+			PREFETCHT0(Mem{Base: base, Disp: disp + far + 64*i})
 		}
 	}
 }
 
 const (
-	near, far = 8192, 16384 // bytes
-	slow      = 6           // cycles of arithmetic for a line, at which memory is no longer all that counts
+	soon, far = 1024, 8192 // bytes
+	slow      = 6          // cycles of arithmetic for a line, at which memory is no longer all that counts
 )
 
 // prefetchY asks for the lines of y, which no prefetcher of the hardware foresees, a row of y being far from the

@@ -61,7 +61,6 @@ func (q quantForm) kernel(k kernel) {
 	record.clear()
 	gen.Align(64)
 	Label("group")
-	k.prefetch(w, 0, q.bytes/64)
 	if k.Bytes == 64 {
 		q.wide(k, record, scales)
 	} else {
@@ -103,6 +102,9 @@ func (q quantForm) kernel(k kernel) {
 func (q quantForm) wide(k kernel, record sums, scales reg.VecPhysical) {
 	v := k.take(8)
 	for j := range 8 {
+		if j < q.bytes/64 {
+			k.prefetch(w, 64*j, 1)
+		}
 		switch {
 		case !q.nibbles:
 			VMOVDQU32(Mem{Base: w, Disp: 64 * j}, v[j])
@@ -148,6 +150,9 @@ func (q quantForm) narrow(k kernel, record sums, scales reg.VecPhysical) {
 			}
 		}
 		for j := range q.bytes / 64 {
+			if part == 0 {
+				k.prefetch(w, 64*j, 1)
+			}
 			VMOVDQU(Mem{Base: w, Disp: 64*j + part*k.Bytes}, v[0])
 			if q.nibbles {
 				VPSRLW(U8(4), v[0], v[1])
