@@ -5,27 +5,43 @@ import (
 	"github.com/realflops/realflops/kernels/cpu"
 )
 
-func bindUnary(w *work, s spec) (bool, error) {
+func bindElementwise(w *work, s spec) (bool, error) {
 	switch f := w.impl.Func.(type) {
-	case cpu.UnaryFunc[float32]:
-		return true, unary(w, s, f)
-	case cpu.UnaryFunc[kernels.Float16]:
-		return true, unary(w, s, f)
+	case cpu.ElementwiseFunc[float32]:
+		return true, elementwise(w, s, f)
+	case cpu.ElementwiseFunc[kernels.Float16]:
+		return true, elementwise(w, s, f)
+	case cpu.ElementwiseFunc[kernels.BFloat16]:
+		return true, elementwise(w, s, f)
 	}
 	return false, nil
 }
 
-func unary[T element](w *work, s spec, f func(dst, src []T)) error {
+// elementwise has as many outputs and inputs as its definition says; the first output is checked.
+func elementwise[T cpu.Float](w *work, s spec, f cpu.ElementwiseFunc[T]) error {
+	d, err := kernels.Lookup(string(s.Kernel))
+	if err != nil {
+		return err
+	}
 	n := s.Shape.N
-	y, err := block[T](w, n, zero)
-	if err != nil {
-		return err
+	all := make([][]T, d.Writes+d.Reads) // the outputs, then the inputs
+	for i := range all {
+		fill := zero
+		if in := i - d.Writes; in >= 0 {
+			fill = func(j int) float64 { return wave(j, uint32(1+in)) }
+		}
+		if all[i], err = block[T](w, n, fill); err != nil {
+			return err
+		}
 	}
-	x, err := block[T](w, n, func(i int) float64 { return wave(i, 1) })
-	if err != nil {
-		return err
+	parts := make([][][]T, w.pool.Threads())
+	for tid := range parts {
+		lo, hi := cpu.Split(n, 64, len(parts), tid)
+		for _, x := range all {
+			parts[tid] = append(parts[tid], x[lo:hi])
+		}
 	}
-	w.call = func(int) { shares(w.pool, n, func(_, lo, hi int) { f(y[lo:hi], x[lo:hi]) }) }
-	w.check = func() float64 { return checksum(y) }
+	w.call = func(int) { w.pool.Run(func(tid int) { f(parts[tid][:d.Writes], parts[tid][d.Writes:]) }) }
+	w.check = func() float64 { return checksum(all[0]) }
 	return nil
 }
