@@ -62,9 +62,13 @@ func (p peer) start(dir string, threads int, deadline time.Duration) (*server, e
 	return s, s.start()
 }
 
-// spins is how many times a waiting thread of libgomp looks for work before it sleeps: some milliseconds. By default
-// none of a region's threads sleeps soon where OMP_WAIT_POLICY is active, and all do at once where it is passive.
-const spins = 200_000
+// How long waiting threads look for work before they sleep: some milliseconds, far longer than there is between the calls
+// of a burst, so that the next one has the CPUs. By default libgomp's look forever where OMP_WAIT_POLICY is active and
+// hardly at all where it is passive; OpenBLAS's look for 2^28 cycles, a tenth of a second.
+const (
+	gompSpins      = "200000" // looks
+	openblasCycles = "24"     // a power of two
+)
 
 // serverEnvironment drops every setting of the libraries, which could slow them down (OPENBLAS_CORETYPE and
 // OPENBLAS_L2_SIZE do), and sets the number of threads and how they wait.
@@ -81,7 +85,7 @@ func serverEnvironment(env []string, threads int) []string {
 	}
 	t := strconv.Itoa(threads)
 	return append(kept, "OPENBLAS_NUM_THREADS="+t, "OMP_NUM_THREADS="+t, "MKL_NUM_THREADS="+t, "BLIS_NUM_THREADS="+t,
-		"OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT="+strconv.Itoa(spins))
+		"OPENBLAS_THREAD_TIMEOUT="+openblasCycles, "OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT="+gompSpins)
 }
 
 // start runs the process and reads what it says of itself.
@@ -186,10 +190,10 @@ func (s *server) parse(text string, count int) (answer, error) {
 	return answer{numbers[0], numbers[1:]}, nil
 }
 
-// settle waits, for a tenth of a second at most, until every thread of the server sleeps: those of OpenBLAS and of OpenMP
+// settle waits, for half a second at most, until every thread of the server sleeps: those of OpenBLAS and of OpenMP
 // go on watching for work after a call, and would take the CPU from who is next.
 func (s *server) settle() {
-	for range 500 {
+	for range 2500 {
 		if asleep(fmt.Sprintf("/proc/%d/task", s.process.Process.Pid)) {
 			return
 		}

@@ -156,7 +156,7 @@ func TestAServerThatSaysNothingAtTheStartIsNotStarted(t *testing.T) {
 
 func TestServersSeeNoSettingOfTheirLibraries(t *testing.T) {
 	got := serverEnvironment([]string{"PATH=/bin", "OPENBLAS_CORETYPE=Haswell", "OPENBLAS_L2_SIZE=1", "OMP_NUM_THREADS=9", "KMP_BLOCKTIME=0", "MKL_CBWR=COMPATIBLE", "LD_PRELOAD=x"}, 2)
-	want := []string{"PATH=/bin", "OPENBLAS_NUM_THREADS=2", "OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2", "BLIS_NUM_THREADS=2", "OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=200000"}
+	want := []string{"PATH=/bin", "OPENBLAS_NUM_THREADS=2", "OMP_NUM_THREADS=2", "MKL_NUM_THREADS=2", "BLIS_NUM_THREADS=2", "OPENBLAS_THREAD_TIMEOUT=24", "OMP_WAIT_POLICY=active", "GOMP_SPINCOUNT=200000"}
 	if !slices.Equal(got, want) {
 		t.Errorf("the environment is %q, want %q", got, want)
 	}
