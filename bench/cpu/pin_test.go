@@ -24,8 +24,8 @@ func TestThreadsArePinnedWhileTheyMeasure(t *testing.T) {
 	clock := &fakeClock{}
 	var mu sync.Mutex
 	seen := map[int]bool{}
-	r := newFake(t, clock, cpu.UnaryFunc[float32](func(dst, src []float32) {
-		goRelu(clock, time.Millisecond)(dst, src)
+	r := newFake(t, clock, cpu.ElementwiseFunc[float32](func(outputs, inputs [][]float32) {
+		goRelu(clock, time.Millisecond)(outputs[0], inputs[0])
 		mu.Lock()
 		defer mu.Unlock()
 		cpus, err := cpu.AllowedCPUs()
@@ -52,8 +52,8 @@ func TestThreadsArePinnedWhileTheyMeasure(t *testing.T) {
 
 	r.machine.CPUs = r.machine.CPUs[:threads-1] // too few
 	r.pick = func(k kernels.Kernel, p kernels.Precision, _ string) (cpu.Impl, error) {
-		return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: cpu.UnaryFunc[float32](func(dst, src []float32) {
-			goRelu(clock, time.Millisecond)(dst, src)
+		return cpu.Impl{Kernel: k, Precision: p, Engine: "fake", Func: cpu.ElementwiseFunc[float32](func(outputs, inputs [][]float32) {
+			goRelu(clock, time.Millisecond)(outputs[0], inputs[0])
 			if cpus, err := cpu.AllowedCPUs(); err != nil || !slices.Equal(cpus, home) {
 				t.Errorf("with too few CPUs for its threads, one may run on %v (%v), want %v", cpus, err, home)
 			}

@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
+	"unsafe"
 
 	"github.com/realflops/realflops/kernels"
 )
@@ -40,7 +42,19 @@ func init() {
 	)
 }
 
+// checkAdamW panics where operands are not of one length.
+func checkAdamW[T Float](p, m, v []float32, w, g []T) {
+	copies := len(p)
+	if size := unsafe.Sizeof(*new(T)); size == 4 {
+		copies = 0
+	}
+	if len(m) != len(p) || len(v) != len(p) || len(g) != len(p) || len(w) != copies {
+		panic(fmt.Sprintf("cpu: adamw of %d parameters with %d, %d moments, %d gradients and %d copies; want as many of each, and %d copies", len(p), len(m), len(v), len(g), len(w), copies))
+	}
+}
+
 func adamWGo[T Float](p, m, v []float32, w, g []T, s AdamWStep) {
+	checkAdamW(p, m, v, w, g)
 	for i := range p {
 		d := float32(load(g[i]))
 		m[i] = s.Beta1*m[i] + (1-s.Beta1)*d

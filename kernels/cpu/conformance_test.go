@@ -58,6 +58,18 @@ func TestConformance(t *testing.T) {
 				conformLinear(t, impl, f)
 			case *Linear[int8, int32]:
 				conformLinear(t, impl, f)
+			case RowsFunc[float32]:
+				kerneltest.Rows(t, impl.Kernel, rowsSuite(f))
+			case RowsFunc[kernels.Float16]:
+				kerneltest.Rows(t, impl.Kernel, rowsSuite(f))
+			case RowsFunc[kernels.BFloat16]:
+				kerneltest.Rows(t, impl.Kernel, rowsSuite(f))
+			case AdamWFunc[float32]:
+				kerneltest.AdamW(t, adamWSuite(f))
+			case AdamWFunc[kernels.Float16]:
+				kerneltest.AdamW(t, adamWSuite(f))
+			case AdamWFunc[kernels.BFloat16]:
+				kerneltest.AdamW(t, adamWSuite(f))
 			default:
 				t.Fatalf("no suite for a %T", f)
 			}

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/realflops/realflops/kernels"
@@ -39,7 +40,10 @@ type Rows[T Float] struct {
 //	                    with x̂ = (X - mean X)·r and r = 1/√(var X + ε)
 //
 // The variance is that of the population (divided by Columns). A row of softmax that holds a NaN or +Inf, or
-// -Inf alone, is NaN throughout, as IEEE 754 makes it and frameworks have it.
+// -Inf alone, is NaN throughout, as IEEE 754 makes it and frameworks have it. Sums are in fp32 at least: squares
+// whose sum is beyond that may come out as infinite, and the row as 0 or NaN.
+//
+// Operands of other lengths than the kernel's formula asks for panic.
 type RowsFunc[T Float] func(r *Rows[T])
 
 func init() {
@@ -50,12 +54,65 @@ func init() {
 
 // registerRows registers the twins, which compute in float64 and round once.
 func registerRows[T Float](p kernels.Precision) {
-	for kernel, f := range map[kernels.Kernel]RowsFunc[T]{
+	for k, f := range map[kernels.Kernel]RowsFunc[T]{
 		kernels.Softmax: softmaxGo[T], kernels.RMSNorm: rmsNormGo[T], kernels.LayerNorm: layerNormGo[T],
 		kernels.SoftmaxBackward: softmaxBackwardGo[T], kernels.RMSNormBackward: rmsNormBackwardGo[T], kernels.LayerNormBackward: layerNormBackwardGo[T],
 	} {
-		register(Impl{Kernel: kernel, Precision: p, Engine: Go, Func: f})
+		checked := func(r *Rows[T]) {
+			if r.check(k) > 0 {
+				f(r)
+			}
+		}
+		register(Impl{Kernel: k, Precision: p, Engine: Go, Func: RowsFunc[T](checked)})
 	}
+}
+
+// operands is a set of those of Rows.
+type operands uint
+
+const (
+	opX operands = 1 << iota
+	opY
+	opDY
+	opDX
+	opGain
+	opBias
+	opDGain
+	opDBias
+)
+
+var operandsOf = map[kernels.Kernel]operands{
+	kernels.Softmax: opX | opY, kernels.RMSNorm: opX | opY | opGain, kernels.LayerNorm: opX | opY | opGain | opBias,
+	kernels.SoftmaxBackward: opY | opDY | opDX, kernels.RMSNormBackward: opX | opDY | opDX | opGain | opDGain,
+	kernels.LayerNormBackward: opX | opDY | opDX | opGain | opDGain | opDBias,
+}
+
+// check returns how many rows k has to compute, and panics where an operand of k does not have its length.
+func (r *Rows[T]) check(k kernels.Kernel) int {
+	used, elements := operandsOf[k], len(r.X)
+	if used&opDY != 0 {
+		elements = len(r.DY)
+	}
+	if r.Columns < 0 || r.Columns == 0 && elements > 0 || r.Columns > 0 && elements%r.Columns != 0 {
+		panic(fmt.Sprintf("cpu: %s of %d elements in rows of %d; want whole rows", k, elements, r.Columns))
+	}
+	for _, o := range []struct {
+		name      string
+		bit       operands
+		got, want int
+	}{
+		{"X", opX, len(r.X), elements}, {"Y", opY, len(r.Y), elements}, {"DY", opDY, len(r.DY), elements}, {"DX", opDX, len(r.DX), elements},
+		{"Gain", opGain, len(r.Gain), r.Columns}, {"Bias", opBias, len(r.Bias), r.Columns},
+		{"DGain", opDGain, len(r.DGain), r.Columns}, {"DBias", opDBias, len(r.DBias), r.Columns},
+	} {
+		if used&o.bit != 0 && o.got != o.want {
+			panic(fmt.Sprintf("cpu: %s: %s has %d elements, want %d", k, o.name, o.got, o.want))
+		}
+	}
+	if elements == 0 {
+		return 0
+	}
+	return elements / r.Columns
 }
 
 // load is the value of a stored element.
@@ -160,7 +217,9 @@ func softmaxBackwardGo[T Float](r *Rows[T]) {
 }
 
 func rmsNormBackwardGo[T Float](r *Rows[T]) {
-	normBackward(r, func([]T) float64 { return 0 }, func(float64) float64 { return 0 })
+	centreless := *r
+	centreless.DBias = nil
+	normBackward(&centreless, func([]T) float64 { return 0 }, func(float64) float64 { return 0 })
 }
 
 func layerNormBackwardGo[T Float](r *Rows[T]) {
