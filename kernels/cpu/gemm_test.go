@@ -190,6 +190,39 @@ func TestPackedAheadIsTheSame(t *testing.T) {
 	}
 }
 
+func TestRunPackedRefusesAnotherMatrix(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	g := goGEMM(t)
+	b, err := g.PackB(p, make([]float32, 20*30), 30, 20, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for _, c := range []struct {
+		shape Product
+		want  string
+	}{
+		{Product{M: 2, N: 30, K: 20, Ahead: true}, ""},
+		{Product{M: 2, N: 20, K: 30, Ahead: true}, "gemm: B is packed ahead as 20x30, the plan (ahead: true) takes 30x20 of the same engine"},
+		{Product{M: 2, N: 30, K: 20}, "gemm: B is packed ahead as 20x30, the plan (ahead: false) takes 20x30 of the same engine"},
+	} {
+		plan, err := g.Plan(p, c.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer plan.Close()
+			defer func() {
+				if r, _ := recover().(string); r != c.want {
+					t.Errorf("%+v: panic is %q, not %q", c.shape, r, c.want)
+				}
+			}()
+			plan.RunPacked(make([]float32, c.shape.M*c.shape.N), make([]float32, c.shape.M*c.shape.K), b)
+		}()
+	}
+}
+
 // TestStopEndsAMultiply stops the pool from within the 50th tile: no thread may do more than
 // the rest of the row of tiles that it is in, of a product that has thousands.
 func TestStopEndsAMultiply(t *testing.T) {
