@@ -84,8 +84,11 @@ var arithmetics = map[string]kerneltest.Arithmetic{
 	// C (Arm Architecture Reference Manual, DDI 0487, BFDotAdd with FPCR.EBF = 0, which is how Linux starts a
 	// process). That is ceil(k/2) errors of 2^-23, at most 1.5 k of 2^-24; one more for each block along k is
 	// within it.
-	GoNEONBF16:   {Unit: 1.5 * 0x1p-24, FlushesSubnormals: true},
-	GoAVX512BF16: {FlushesSubnormals: true}, // VDPBF16PS
+	GoNEONBF16: {Unit: 1.5 * 0x1p-24, FlushesSubnormals: true},
+	// VDPBF16PS is two fused multiply-adds in fp32, that of the odd elements first, each rounded to nearest, with subnormal
+	// operands taken for 0 and subnormal results flushed (Intel 64 and IA-32 Architectures Software Developer's
+	// Manual, volume 2): k roundings of 2^-24, as the types say.
+	GoAVX512BF16: {FlushesSubnormals: true},
 }
 
 // needs skips, by name, what this CPU lacks the instructions for.

@@ -153,22 +153,32 @@ func TestRunPanicsWhereCOverlapsAnOperand(t *testing.T) {
 	}
 }
 
-// TestPackedAheadIsTheSame for shapes with several blocks and ragged panels, with any number of threads.
+// TestPackedAheadIsTheSame for shapes with several blocks and ragged panels, with any number of threads, and for the forms that
+// keep sums behind a panel or pack several panels at once.
 func TestPackedAheadIsTheSame(t *testing.T) {
-	g := *goGEMM(t)
+	t.Run("fp32", func(t *testing.T) { packedAhead(t, goGEMM(t)) })
+	t.Run("bf16", func(t *testing.T) { packedAhead(t, bestGEMM[kernels.BFloat16, float32](t, kernels.BF16FP32)) })
+	t.Run("int8", func(t *testing.T) { packedAhead(t, bestGEMM[int8, int32](t, kernels.INT8INT32)) })
+}
+
+func bestGEMM[T Stored, C Summed](t *testing.T, p kernels.Precision) *GEMM[T, C] {
+	t.Helper()
+	i, err := Pick(kernels.GEMM, p, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i.Func.(*GEMM[T, C])
+}
+
+func packedAhead[T Stored, C Summed](t *testing.T, engine *GEMM[T, C]) {
+	g := *engine
 	g.blocking = blocking{2 * g.MR, g.alignK(), 3 * g.NR}
 	for _, trans := range []bool{false, true} {
 		for threads := 1; threads <= 3; threads++ {
 			p := NewPool(threads)
-			s := Product{M: 21, N: 53, K: 67, TransB: trans}
-			a, b := make([]float32, s.M*s.K), make([]float32, s.K*s.N)
-			for i := range a {
-				a[i] = float32(i%7 - 3)
-			}
-			for i := range b {
-				b[i] = float32(i%11 - 5)
-			}
-			want, got := make([]float32, s.M*s.N), make([]float32, s.M*s.N)
+			s := Product{M: 21, N: 4*g.NR + g.Lanes + 1, K: 4*g.alignK() + 3, TransB: trans}
+			a, b := matrixOf[T](s.M*s.K, 7), matrixOf[T](s.K*s.N, 11)
+			want, got := make([]C, s.M*s.N), make([]C, s.M*s.N)
 			multiply(t, &g, p, want, a, b, s)
 			packed, err := g.PackB(p, b, s.N, s.K, trans)
 			if err != nil {
@@ -221,6 +231,23 @@ func TestRunPackedRefusesAnotherMatrix(t *testing.T) {
 			plan.RunPacked(make([]float32, c.shape.M*c.shape.N), make([]float32, c.shape.M*c.shape.K), b)
 		}()
 	}
+}
+
+// matrixOf holds whole numbers around 0 that repeat after a period.
+func matrixOf[T Stored](n, period int) []T {
+	x := make([]T, n)
+	for i := range x {
+		v := i%period - period/2
+		switch x := any(x).(type) {
+		case []float32:
+			x[i] = float32(v)
+		case []kernels.BFloat16:
+			x[i] = kernels.ToBFloat16(float32(v))
+		case []int8:
+			x[i] = int8(v)
+		}
+	}
+	return x
 }
 
 // TestStopEndsAMultiply stops the pool from within the 50th tile: no thread may do more than
