@@ -188,6 +188,49 @@ func (t Topology) Cores() (cores, threads int) {
 	return len(seen), threads
 }
 
+// Placement is threads on the CPUs of one memory node, and their operands on a node.
+type Placement struct {
+	CPUNode, MemoryNode int
+	CPUs                []int // of CPUNode, in Order
+}
+
+// Local reports whether the threads reach their memory without leaving their node.
+func (p Placement) Local() bool { return p.CPUNode == p.MemoryNode }
+
+// Placements are all pairs of a node with CPUs and one with memory, those of a node with itself first: what one figure each
+// of bandwidth and latency is taken for, by [Pool.Pin] and [AllocOn].
+func (t Topology) Placements() []Placement {
+	var all []Placement
+	for _, from := range t.Nodes {
+		cpus := t.Within(from.CPUs).Order()
+		for _, to := range t.Nodes {
+			if len(cpus) > 0 && to.MemoryBytes > 0 {
+				all = append(all, Placement{from.ID, to.ID, cpus})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Placement) int {
+		remote := func(p Placement) int {
+			if p.Local() {
+				return 0
+			}
+			return 1
+		}
+		return cmp.Compare(remote(a), remote(b))
+	})
+	return all
+}
+
+// Curve is the counts of threads to measure at, in Order: powers of two, all cores, and all of their hardware threads.
+func (t Topology) Curve() []int {
+	cores, _ := t.Cores()
+	var counts []int
+	for n := 1; n < cores; n *= 2 {
+		counts = append(counts, n)
+	}
+	return slices.Compact(append(counts, cores, len(t.CPUs)))
+}
+
 // CoreType is one kind of core of a machine that has several.
 type CoreType struct {
 	Name string // "core", "atom"; "capacity-446" where only capacities tell; "" if there is one kind

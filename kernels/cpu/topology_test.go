@@ -115,6 +115,35 @@ func TestNodesWithoutCPUsAndWithoutMemory(t *testing.T) {
 	}
 }
 
+func TestPlacementsPairCPUsWithMemory(t *testing.T) {
+	files := server(2, 1, 2)
+	files["system/node/online"] = "0-3"
+	files["system/node/node2/cpulist"] = ""
+	files["system/node/node2/meminfo"] = "Node 2 MemTotal: 16777216 kB" // memory alone
+	files["system/node/node3/cpulist"] = ""
+	files["system/node/node3/meminfo"] = "Node 3 MemTotal: 0 kB" // nothing at all
+	got := topologyOf(t, files).Within([]int{0, 1, 2, 4, 5, 6}).Placements()
+	first, second := []int{0, 1, 4, 5}, []int{2, 6}
+	want := []Placement{{0, 0, first}, {1, 1, second}, {0, 1, first}, {0, 2, first}, {1, 0, second}, {1, 2, second}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("placements %+v, want %+v", got, want)
+	}
+	if got := topologyOf(t, server(1, 1, 2)).Placements(); len(got) != 1 || !got[0].Local() {
+		t.Errorf("one node: %+v", got)
+	}
+}
+
+func TestCurveEndsAtAllCoresAndAllThreads(t *testing.T) {
+	for cores, want := range map[int][]int{1: {1, 2}, 2: {1, 2, 4}, 4: {1, 2, 4, 8}, 6: {1, 2, 4, 6, 12}} {
+		if got := topologyOf(t, server(1, 1, cores)).Curve(); !slices.Equal(got, want) {
+			t.Errorf("%d cores: %v, want %v", cores, got, want)
+		}
+	}
+	if got := topologyOf(t, map[string]string{"system/cpu/online": "0-2"}).Curve(); !slices.Equal(got, []int{1, 2, 3}) {
+		t.Errorf("3 cores of one thread: %v", got)
+	}
+}
+
 // TestHybridCores: fast cores first, the second threads of those last.
 func TestHybridCores(t *testing.T) {
 	intel := map[string]string{"system/cpu/online": "0-5", "cpu_core/cpus": "0-3", "cpu_atom/cpus": "4-5"}
