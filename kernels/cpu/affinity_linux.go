@@ -1,7 +1,11 @@
 package cpu
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,4 +54,25 @@ func AllowedCPUs() ([]int, error) {
 		return nil, err
 	}
 	return a.cpus(), nil
+}
+
+// threadID is the system's number of the calling thread.
+func threadID() int { return unix.Gettid() }
+
+// inLine is how long a thread of this process has been ready to run and did not: the second number of its schedstat
+// (Documentation/scheduler/sched-stats.rst), in ns. A thread that has not begun has not waited.
+func inLine(thread int64) (time.Duration, bool) {
+	if thread == 0 {
+		return 0, true
+	}
+	text, err := os.ReadFile("/proc/self/task/" + strconv.FormatInt(thread, 10) + "/schedstat")
+	if err != nil {
+		return 0, false
+	}
+	fields := bytes.Fields(text)
+	if len(fields) < 2 {
+		return 0, false
+	}
+	ns, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	return time.Duration(ns), err == nil
 }

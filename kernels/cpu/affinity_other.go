@@ -5,6 +5,7 @@ package cpu
 import (
 	"errors"
 	"runtime"
+	"time"
 )
 
 var errNoAffinity = errors.New("on " + runtime.GOOS + " threads cannot be put on CPUs")
@@ -21,3 +22,7 @@ func (affinity) cpus() []int { return nil }
 
 // AllowedCPUs is what the calling thread may run on, which this system does not tell.
 func AllowedCPUs() ([]int, error) { return nil, errNoAffinity }
+
+func threadID() int { return 0 }
+
+func inLine(int64) (time.Duration, bool) { return 0, false }

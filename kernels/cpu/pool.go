@@ -64,8 +64,9 @@ type worker struct {
 
 // NewPool starts a pool of the given number of threads, at least 1. Close ends it.
 func NewPool(threads int) *Pool {
-	p := &Pool{threads: max(1, threads), watch: newWatch()}
+	p := &Pool{threads: max(1, threads)}
 	p.seats = make([]seat, p.threads)
+	p.watch = newWatch(p.threads, p.waited)
 	for tid := 1; tid < p.threads; tid++ {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -84,6 +85,7 @@ func (p *Pool) Run(f func(tid int)) {
 	if p.stopped.Load() {
 		return
 	}
+	p.watch.starts()
 	defer p.watch.ran(p.threads)
 	if p.threads == 1 {
 		p.settle(0)
@@ -144,6 +146,7 @@ func (p *Pool) start() {
 func (p *Pool) serve(w *worker, tid int) {
 	defer p.ended.Done()
 	runtime.LockOSThread()
+	p.seats[tid].thread.Store(int64(threadID()))
 	for round := uint64(1); ; round++ {
 		for i := 0; p.round.Load() < round; i++ {
 			if i < idleSpins {

@@ -1,13 +1,18 @@
 package cpu
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
-// seat is where a thread of a pool is. The thread alone reads and writes it.
+// seat is where a thread of a pool is. The thread alone reads and writes the first four.
 type seat struct {
 	pinned bool
 	cpu    int
 	home   affinity // before it was pinned
 	err    error
+
+	thread atomic.Int64 // the system's number of a worker's thread; 0 until it has begun
 	_      cacheLine
 }
 
