@@ -84,7 +84,7 @@ func TestWhatHappensBetweenBurstsIsNotThePools(t *testing.T) {
 			}
 		}
 		for range int(8*watchWindow/length) + 1 {
-			s.run(length, 0.25, 1)
+			s.run(length, 0.25, 1+int64(length/(5*time.Millisecond)))
 		}
 		if !s.contended {
 			t.Errorf("Runs of %v beside a neighbour: not contended", length)
