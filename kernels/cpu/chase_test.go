@@ -106,7 +106,7 @@ func BenchmarkChase(b *testing.B) {
 		for _, size := range []struct {
 			name  string
 			lines int
-		}{{"16K", 16 << 4}, {"256K", 256 << 4}, {"8M", 8 << 14}, {"256M", 256 << 14}} {
+		}{{"16K", 16 << 4}, {"256K", 256 << 4}, {"2M", 2 << 14}, {"8M", 8 << 14}, {"256M", 256 << 14}} {
 			b.Run(impl.Engine+"/"+size.name, func(b *testing.B) {
 				lines, free, err := c.Cycle(size.lines, 1)
 				if err != nil {
