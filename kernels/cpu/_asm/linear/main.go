@@ -134,19 +134,25 @@ func (k kernel) row(i, disp int) Mem { return Mem{Base: x, Disp: i*k.stride + di
 // against 17 without and 20 with prefetches into L1), and then into L1 (4 rows: 27 against 23). Where it does not, L1
 // alone is better (4 rows: 32, and 27 without prefetches; 1 row: 33 and 34).
 func (k kernel) prefetch(base reg.Register, disp, lines int) {
-	for i := range lines {
-		if float64(k.rows)*k.lineCycles >= slow {
-			PREFETCHT1(Mem{Base: base, Disp: disp + far + 64*i})
-			PREFETCHT0(Mem{Base: base, Disp: disp + soon + 64*i})
-		} else {
-			PREFETCHT0(Mem{Base: base, Disp: disp + far + 64*i})
+	ask := func(with func(Op), ahead int) {
+		for i := range lines {
+			with(Mem{Base: base, Disp: disp + ahead + 64*i})
 		}
+	}
+	switch cycles := float64(k.rows) * k.lineCycles; {
+	case cycles >= slow:
+		ask(PREFETCHT1, far)
+		ask(PREFETCHT0, soon)
+	case cycles >= slow/2:
+		ask(PREFETCHT0, near)
+	default:
+		ask(PREFETCHT0, far)
 	}
 }
 
 const (
-	soon, far = 1024, 8192 // bytes
-	slow      = 6          // cycles of arithmetic for a line, at which memory is no longer all that counts
+	soon, near, far = 1024, 4096, 8192 // bytes
+	slow            = 6.0              // cycles of arithmetic for a line, at which memory is no longer all that counts
 )
 
 // prefetchY asks for the lines of y, which no prefetcher of the hardware foresees, a row of y being far from the
