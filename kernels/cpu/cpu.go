@@ -51,7 +51,8 @@ type Impl struct {
 	Needs     []string // instruction sets, as HasFeature names them
 
 	// Func is one of FMAFunc, ElementwiseFunc[float32], ElementwiseFunc[kernels.Float16],
-	// ElementwiseFunc[kernels.BFloat16], TriadFunc, CopyFunc, *GEMM[float32], *GEMM[kernels.Float16].
+	// ElementwiseFunc[kernels.BFloat16], TriadFunc, CopyFunc, *GEMM[float32], *GEMM[kernels.Float16],
+	// *Linear of the elements and sums of a precision.
 	Func any
 
 	// Limit is the precision of fma whose rate bounds this implementation: that of the

@@ -15,6 +15,9 @@ import (
 //
 // The weights are cut into panels of 16 columns, and along k into chunks. Within a chunk a panel is contiguous, and
 // so are the panels of a thread, so that each thread reads its weights as one stream.
+//
+// What a result may differ by from the exact one is in package kerneltest, at Linear: the rounding of k sums in fp32 and,
+// where weights or x are quantised, a step of that. Sums of int8/int32 are exact modulo 2^32.
 type Linear[T LinearElement, Y LinearSum] struct {
 	deep   int // elements along k of a record of a panel
 	bytes  int // of a record
@@ -71,10 +74,6 @@ const (
 	// linearBeyond is what kernels may read, and prefetch, behind the last record.
 	linearBeyond = 64
 )
-
-// LinearMACs is the most multiply-adds of one element of y, k, for which int32 sums are exact: (-128)² · k
-// stays below 2^31.
-const LinearMACs = 1<<17 - 1
 
 // Weights are the weights of a [Linear], k x n, packed for the threads of a pool. They are used by one goroutine
 // at a time.

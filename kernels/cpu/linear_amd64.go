@@ -84,6 +84,7 @@ func init() {
 	register(avx2.floats(GoAVX2, needsAVX2, putRows4)...)
 	register(avx512.integers(GoAVX512VNNI, needsAVX512VNNI)...)
 	register(avx2.integers(GoAVXVNNI, needsAVXVNNI)...)
+	// VDPBF16PS takes subnormals for 0, of its operands and of its sums.
 	register(linearNeeds(kernels.BF16FP32, GoAVX512BF16, needsAVX512BF16, kernels.BF16FP32, &Linear[kernels.BFloat16, float32]{
 		deep: 2, bytes: 64, chunk: denseChunk, round: 8, stride: strideOf4,
 		pack: packTuples[kernels.BFloat16](2, 0), prepare: convertBF16, kernels: avx512.bf16Dot,
