@@ -14,34 +14,24 @@ type ElementwiseFunc[T Float] func(outputs, inputs [][]T)
 // an operand that does not begin where it begins.
 func length[T any](outputs, inputs [][]T) int {
 	n := len(outputs[0])
+	bytes := uintptr(n) * unsafe.Sizeof(*new(T))
 	for i, out := range outputs {
-		if len(out) != n {
-			panic(fmt.Sprintf("cpu: output %d has %d elements, want %d as output 0 has", i, len(out), n))
+		if len(out) != n || i > 0 && n > 0 && (between(out, outputs[0]) == 0 || overlap(between(out, outputs[0]), bytes)) {
+			panic(fmt.Sprintf("cpu: output %d has %d elements and output 0 %d: want as many, and others", i, len(out), n))
 		}
-		for j, other := range outputs[:i] {
-			if start(other) == start(out) && n > 0 || overlapInPart(out, other) {
-				panic(fmt.Sprintf("cpu: outputs %d and %d overlap", j, i))
-			}
-		}
-	}
-	for i, in := range inputs {
-		if len(in) != n {
-			panic(fmt.Sprintf("cpu: input %d has %d elements, want %d as the output has", i, len(in), n))
-		}
-		for j, out := range outputs {
-			if overlapInPart(out, in) {
-				panic(fmt.Sprintf("cpu: output %d overlaps input %d in part; want the same elements or others", j, i))
+		for j, in := range inputs {
+			if len(in) != n || overlap(between(in, out), bytes) {
+				panic(fmt.Sprintf("cpu: input %d has %d elements and output %d %d: want as many, and the same or others", j, len(in), i, n))
 			}
 		}
 	}
 	return n
 }
 
-func start[T any](s []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
-
-// overlapInPart: of two slices of one length.
-func overlapInPart[T any](a, b []T) bool {
-	bytes := uintptr(len(a)) * unsafe.Sizeof(*new(T))
-	from, to := start(a), start(b)
-	return from < to && to-from < bytes || to < from && from-to < bytes
+// between is how many bytes lie from the start of b to that of a.
+func between[T any](a, b []T) uintptr {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(a))) - uintptr(unsafe.Pointer(unsafe.SliceData(b)))
 }
+
+// overlap: of two operands of so many bytes that begin so far apart, but not at one place.
+func overlap(apart, bytes uintptr) bool { return apart != 0 && (apart < bytes || -apart < bytes) }

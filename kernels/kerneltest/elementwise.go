@@ -45,7 +45,7 @@ func Elementwise[T element](t *testing.T, k kernels.Kernel, f func(outputs, inpu
 	}
 	t.Run("values", func(t *testing.T) {
 		c := &checker[T]{kernel: k, f: f, reads: d.Reads, writes: d.Writes}
-		if err := c.values(operands, false); err != nil {
+		if err := c.values(operands, sparse); err != nil {
 			t.Fatal(err)
 		}
 		if c.worst.At != nil {
@@ -62,7 +62,11 @@ func Accuracy[T element](k kernels.Kernel, f func(outputs, inputs [][]T), dense 
 		return Worst{ULP: math.Inf(1)}
 	}
 	c := &checker[T]{kernel: k, f: f, reads: d.Reads, writes: d.Writes}
-	if err := c.values(nil, dense); err != nil {
+	every := usual
+	if dense {
+		every = usual / 4
+	}
+	if err := c.values(nil, every); err != nil {
 		return Worst{ULP: math.Inf(1)}
 	}
 	if c.worst.At != nil {
@@ -96,7 +100,7 @@ var factors = []float64{1, -0.7, 3.3, 0.0123, -517}
 
 // values holds results to the reference: of the operands that the suite's other parts are made of, and, with some
 // factors, of each pattern of the argument.
-func (c *checker[T]) values(operands [][]T, dense bool) error {
+func (c *checker[T]) values(operands [][]T, every uint64) error {
 	if operands != nil {
 		if err := c.check(operands); err != nil {
 			return err
@@ -107,17 +111,16 @@ func (c *checker[T]) values(operands [][]T, dense bool) error {
 	if c.reads > 1 && size[T]() == 2 {
 		turns = 2 // each pattern with two of the factors
 	}
-	at := 0
 	for turn := range turns {
-		for p := range patternsOf[T](dense) {
+		for p := range patternsOf[T](every) {
 			for i := range in {
 				if i == argument(c.kernel) {
 					in[i] = append(in[i], fromBits[T](p))
 				} else {
-					in[i] = append(in[i], round[T](factors[(at+turn+2*i)%len(factors)]))
+					in[i] = append(in[i], round[T](factors[(int(p)+turn+2*i)%len(factors)]))
 				}
 			}
-			if at++; len(in[0]) < 4096 {
+			if len(in[0]) < 4096 {
 				continue
 			}
 			if err := c.check(in); err != nil {
@@ -346,15 +349,19 @@ func fromBits[T element](pattern uint32) T {
 // patterns is an arithmetic sequence of bit patterns.
 type patterns struct{ first, last, step uint64 }
 
-// patternsOf are all those of 16 bits, and of float32 a quarter of a million (the step is prime, so that all kinds of low bits are
-// among them), and more of those where some kernel is hard; four times as many where dense, and fewer in short tests.
-func patternsOf[T element](dense bool) iter.Seq[uint32] {
-	thinner := uint64(16)
-	switch {
-	case dense:
-		thinner = 4
-	case testing.Short():
-		thinner = 211
+// sparse and usual are how thin the patterns are that a suite and that the figures are made of.
+const (
+	sparse uint64 = 64
+	usual  uint64 = 16
+)
+
+// patternsOf are, where every is usual, all those of 16 bits, and of float32 a quarter of a million (the step is prime, so that all
+// kinds of low bits are among them), and more of those where some kernel is hard. They are among those of any divisor of
+// every; short tests have fewer.
+func patternsOf[T element](every uint64) iter.Seq[uint32] {
+	thinner := every
+	if testing.Short() {
+		thinner *= 13
 	}
 	hard := func(from, to float64, step uint64) patterns {
 		return patterns{uint64(math.Float32bits(float32(from))), uint64(math.Float32bits(float32(to))), step * thinner}

@@ -76,7 +76,7 @@ var geluBackward = kernel{
 		"z = 2·√(2/π)·(x + 0.044715·x³); σ = 1/(1 + exp(-z))",
 		"dx = dy·σ·(1 + x·z'·(1 - σ)) // NaN where x is infinite",
 	},
-	shape: map[vec.ISA]shape{vec.AVX2: {1, 4}, vec.AVX512: {2, 12}},
+	shape: map[vec.ISA]shape{vec.AVX2: {1, 5}, vec.AVX512: {2, 14}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		const scale = 37
 		l, one := newLogistic(a, vec.Two, vec.OfExp, -11, 7, scale), a.Float(1)

@@ -65,7 +65,7 @@ func (t tail) of(x vec.V) (size, a vec.V, r vec.Reduced, ratio vec.V) {
 var geluErf = kernel{
 	name: "GELUErf", outputs: 1, inputs: 1,
 	loop:  []string{"y = x/2·(1 + erf(x/√2)) // NaN at -Inf"},
-	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {2, 16}},
+	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {3, 8}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		t := newTail(a)
 		return func(in []vec.V) []vec.V {

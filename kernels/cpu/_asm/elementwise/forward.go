@@ -62,7 +62,7 @@ func (l logistic) clamped(x vec.V) vec.V { return l.AtLeast(l.AtMost(x, l.highes
 var sigmoid = kernel{
 	name: "Sigmoid", outputs: 1, inputs: 1,
 	loop:  []string{"y = 1/(1 + exp(-x))"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 16}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 18}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		l := newLogistic(a, vec.E, vec.OfExpCorrected, -104, 20, 30)
 		return func(in []vec.V) []vec.V {
@@ -99,6 +99,8 @@ var tanh = kernel{
 type geluArgument struct {
 	linear, cubic       vec.Const
 	linearLow, cubicLow vec.Const
+
+	farther, nearer func(vec.V, vec.Const) vec.V // from 0, of two numbers with the sign
 }
 
 const (
@@ -108,7 +110,14 @@ const (
 
 func newGELUArgument(a *vec.Asm, sign float64) geluArgument {
 	low := func(c float64) vec.Const { return a.Float(sign * (c - float64(float32(c)))) }
-	return geluArgument{a.Float(sign * geluLinear), a.Float(sign * geluCubic), low(geluLinear), low(geluCubic)}
+	g := geluArgument{
+		linear: a.Float(sign * geluLinear), cubic: a.Float(sign * geluCubic), linearLow: low(geluLinear), cubicLow: low(geluCubic),
+		farther: a.AtLeast, nearer: a.AtMost,
+	}
+	if sign < 0 {
+		g.farther, g.nearer = a.AtMost, a.AtLeast
+	}
+	return g
 }
 
 // of returns the reduced argument, and x².
@@ -117,16 +126,14 @@ func (g geluArgument) of(a *vec.Asm, exp vec.Exp, x vec.V) (r vec.Reduced, squar
 	square = a.Mul(x, x)
 	squareLow := a.MulSub(x, x, a.Copy(square, n))
 	p := a.Mul(square, g.cubic)
-	low := a.MulSub(square, g.cubic, a.Copy(p, n))
-	// The sum of p and linear, and what it was rounded by: 2Sum, since either may be the larger (D. Knuth,
-	// The Art of Computer Programming 2, 4.2.2, theorem B).
-	w := a.Add(p, g.linear)
-	part := a.Sub(w, p)
-	low = a.Add(low, a.Sub(p, a.Sub(w, part)))
-	low = a.Add(low, a.Sub(a.Copy(g.linear, n), part))
-	low = a.Add(low, g.linearLow)
-	a.MulAdd(squareLow, g.cubic, low)
-	a.MulAdd(square, g.cubicLow, low)
+	rest := a.MulSub(square, g.cubic, a.Copy(p, n))
+	// The sum w of p and linear, and what it was rounded by: the larger of the two, which are of one sign, is
+	// taken from it first (T.J. Dekker, A floating-point technique for extending the available precision, 1971).
+	larger, smaller := g.farther(p, g.linear), g.nearer(p, g.linear)
+	w := a.Add(larger, smaller)
+	rest = a.Add(rest, a.Sub(smaller, a.Sub(w, larger)))
+	low := a.MulAdd(square, g.cubicLow, a.Copy(g.linearLow, n))
+	low = a.Add(a.MulAdd(squareLow, g.cubic, low), rest)
 	r = exp.ReduceProduct(x, w)
 	r.R = a.MulAdd(x, low, r.R)
 	return r, square
@@ -138,7 +145,7 @@ var gelu = kernel{
 		"u = √(2/π)·(x + 0.044715·x³)",
 		"y = x/2·(1 + tanh(u)) // = x/(1 + exp(-2u)); NaN at -Inf",
 	},
-	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {2, 14}},
+	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {3, 8}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		l := newLogistic(a, vec.Two, vec.OfExp, -11, 5.25, -40)
 		argument, infinities := newGELUArgument(a, -1), a.NewInfinities(false)

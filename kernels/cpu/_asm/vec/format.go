@@ -202,24 +202,27 @@ func (c Codec) StoreMasked(v V, base, mask reg.Register) {
 	}
 }
 
-// LoadElement loads one element into the lowest lane, for the tail where there are no masks (VMASKMOV knows no
-// 16-bit lanes).
+// LoadElement loads one element into every lane: for a value that all share, and for the tail where there are no
+// masks (VMASKMOV knows no 16-bit lanes).
 func (c Codec) LoadElement(base reg.Register) V {
-	x, m := XMM(), c.at(base, 0)
-	if c.kind == single {
-		VMOVSS(m, x)
-		return V{x.AsY().(reg.VecVirtual)}
-	}
-	bits := GP32()
-	MOVWLZX(m, bits)
-	if c.kind == brain {
-		SHLL(U8(16), bits)
-	}
-	VMOVD(bits, x)
-	if c.kind == half {
-		VCVTPH2PS(x, x)
-	}
-	return V{x.AsY().(reg.VecVirtual)}
+	return c.each(1, func(_ int, dst reg.VecVirtual) {
+		m := c.at(base, 0)
+		if c.kind == single {
+			VBROADCASTSS(m, dst)
+			return
+		}
+		VPBROADCASTW(m, dst)
+		switch c.kind {
+		case half:
+			if c.Masks {
+				VCVTPH2PS(dst.AsY(), dst)
+			} else {
+				VCVTPH2PS(dst.AsX(), dst)
+			}
+		case brain:
+			VPSLLD(U8(16), dst, dst)
+		}
+	})
 }
 
 // StoreElement stores the lowest lane.
