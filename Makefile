@@ -7,17 +7,21 @@ GOLANGCI_LINT_VERSION := v2.6.2
 GOTESTSUM_VERSION     := v1.13.0
 INFLUXD_VERSION       := v1.8.10
 NVRTC_VERSION         := 12.9.86
+BOCHS_VERSION         := 3.0
 
 TOOLS         := $(CURDIR)/.tools
 GOLANGCI_LINT := $(TOOLS)/golangci-lint@$(GOLANGCI_LINT_VERSION)/golangci-lint
 GOTESTSUM     := $(TOOLS)/gotestsum@$(GOTESTSUM_VERSION)/gotestsum
 INFLUXD       := $(TOOLS)/influxd@$(INFLUXD_VERSION)/influxd
 NVRTC         := $(TOOLS)/nvrtc@$(NVRTC_VERSION)
+BOCHS         := $(TOOLS)/bochs@$(BOCHS_VERSION)/bochs
 
 # The Go that is installed is the one that is used: no toolchain is fetched.
 export GOTOOLCHAIN := local
 # The real InfluxDB that tests start; without make they take the one in .tools/bin.
 export REALFLOPS_TEST_INFLUXD := $(INFLUXD)
+# The emulator that runs the kernels whose instructions few CPUs have; without make they take the one in .tools.
+export REALFLOPS_TEST_BOCHS := $(dir $(BOCHS))
 # The worker that end-to-end tests start on emulated GPUs.
 export REALFLOPS_TEST_WORKER := $(CURDIR)/bin/realflops-worker
 
@@ -88,7 +92,7 @@ kernels: $(NVRTC)/installed ## compile the GPU kernels for every architecture an
 format: $(GOLANGCI_LINT) ## rewrite the Go files in gofumpt's style
 	$(GOLANGCI_LINT) fmt
 
-tools: packages $(GOTESTSUM) $(INFLUXD) $(GOLANGCI_LINT) ## install what tests need, pinned (done by test)
+tools: packages $(GOTESTSUM) $(INFLUXD) $(BOCHS) $(GOLANGCI_LINT) ## install what tests need, pinned (done by test)
 
 bench-peers: ## every kernel beside the libraries people use, interleaved in one run (twelve minutes; PEERS_ARGS=--help names its flags)
 	-sh scripts/peers.sh
@@ -127,7 +131,7 @@ lint: $(GOLANGCI_LINT) ## static checks, import direction, formatting (.golangci
 unit: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## tests of the packages without the kernels and the program
 	$(GOTEST) $$(go list ./... | grep -vE '/realflops/(kernels|cmd|deploy)(/|$$)')
 
-conformance: $(GOTESTSUM) | $(LOGS) ## every implementation of every kernel against its reference
+conformance: $(GOTESTSUM) $(BOCHS) | $(LOGS) ## every implementation of every kernel against its reference
 	$(GOTEST) $(CONFORMANCE)
 
 worker-test: $(GOTESTSUM) $(GOLANGCI_LINT) $(LIBCUDA) | $(LOGS) ## vet, lint and test what is built with the tag worker
@@ -138,7 +142,7 @@ worker-test: $(GOTESTSUM) $(GOLANGCI_LINT) $(LIBCUDA) | $(LOGS) ## vet, lint and
 end-to-end: $(GOTESTSUM) $(INFLUXD) worker | $(LOGS) ## the program as a whole, and what deploy/ runs
 	$(GOTEST) $(END_TO_END)
 
-race: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## the short tests under the race detector
+race: $(GOTESTSUM) $(INFLUXD) $(BOCHS) | $(LOGS) ## the short tests under the race detector
 	CGO_ENABLED=1 $(GOTEST) -race -short ./...
 
 arm64: $(GOTESTSUM) $(INFLUXD) | $(LOGS) ## the short tests as arm64 programs under qemu
@@ -154,6 +158,8 @@ $(GOLANGCI_LINT):
 	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 $(GOTESTSUM):
 	GOBIN=$(@D) go install gotest.tools/gotestsum@$(GOTESTSUM_VERSION)
+$(BOCHS): scripts/bochs.sh # 7 MB of packages: AMX and AVX512-FP16 are tested in it
+	sh scripts/bochs.sh $(@D)
 $(NVRTC)/installed: kernels/cuda/_build/requirements.txt # a virtual environment of 400 MB: NVIDIA's compiler library and disassembler
 	python3 -m venv $(@D)
 	$(@D)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r $<

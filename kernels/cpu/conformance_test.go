@@ -89,6 +89,7 @@ var arithmetics = map[string]kerneltest.Arithmetic{
 	// operands taken for 0 and subnormal results flushed (Intel 64 and IA-32 Architectures Software Developer's
 	// Manual, volume 2): k roundings of 2^-24, as the types say.
 	GoAVX512BF16: {FlushesSubnormals: true},
+	GoAMX:        {FlushesSubnormals: true}, // TDPBF16PS, likewise
 }
 
 // needs skips, by name, what this CPU lacks the instructions for.

@@ -91,12 +91,22 @@ func All() []Impl { return slices.Clone(registry) }
 // system) does not offer.
 func (i Impl) Missing() []string {
 	var missing []string
-	for _, f := range i.Needs {
-		if !HasFeature(f) {
-			missing = append(missing, f)
-		}
+	for _, w := range lackingOf(i.Needs) {
+		missing = append(missing, w.Features...)
 	}
 	return missing
+}
+
+// lacks says what i needs and cannot have, and why; nil if nothing.
+func (i Impl) lacks() error {
+	var reasons []string
+	for _, w := range lackingOf(i.Needs) {
+		reasons = append(reasons, fmt.Sprintf("%s, which %s", strings.Join(w.Features, ", "), w.Why))
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return fmt.Errorf("engine %s needs %s; leave the engine out to use the best there is", i.Engine, strings.Join(reasons, ", and "))
 }
 
 // Available lists the implementations that this CPU can run, the best engine first.
@@ -122,8 +132,8 @@ func Pick(k kernels.Kernel, p kernels.Precision, engine string) (Impl, error) {
 			if i.Engine != engine {
 				continue
 			}
-			if missing := i.Missing(); len(missing) > 0 {
-				return Impl{}, fmt.Errorf("engine %s needs %s, which this CPU lacks; leave the engine out to use the best there is", engine, strings.Join(missing, ", "))
+			if err := i.lacks(); err != nil {
+				return Impl{}, err
 			}
 			return i, nil
 		}

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/klauspost/cpuid/v2"
@@ -28,11 +30,62 @@ var (
 	needsNEONDot    = append(needsNEON[:1:1], "asimddp")
 	needsNEONBF16   = append(needsNEON[:1:1], "bf16")
 	needsNEONI8MM   = append(needsNEON[:1:1], "i8mm")
+	needsAMXBF16    = append(needsAVX512[:4:4], "amxtile", "amxbf16")
+	needsAMXINT8    = append(needsAVX512[:4:4], "amxtile", "amxint8")
 )
 
-// HasFeature reports whether this CPU has the instruction set and the operating system has
-// enabled its registers (cpuid drops what XCR0 does not allow).
-func HasFeature(name string) bool {
-	id, ok := featureNames[strings.ToLower(name)]
-	return ok && cpuid.CPU.Supports(id)
+// HasFeature reports whether this CPU has the instruction set and the operating system lets this program use it.
+func HasFeature(name string) bool { return lacking(name) == "" }
+
+// cpuLacks is the reason of all that no operating system could give.
+const cpuLacks = "this CPU lacks"
+
+// lacking is the reason why an instruction set cannot be used, in words that follow "which"; "" if it can.
+func lacking(name string) string {
+	name = strings.ToLower(name)
+	if why, known := host.lacking(name); known {
+		return why
+	}
+	if id, ok := featureNames[name]; ok && cpuid.CPU.Supports(id) {
+		return ""
+	}
+	return cpuLacks
+}
+
+// Withheld are instruction sets that the CPU has and the operating system keeps from this program.
+type Withheld struct {
+	Features []string
+	Why      string // in words that follow "which": "the operating system has not enabled (XCR0)"
+}
+
+// WithheldFeatures lists them by reason; none in most cases.
+func WithheldFeatures() []Withheld {
+	var all []Withheld
+	for _, name := range slices.Sorted(maps.Keys(featureNames)) {
+		if why := lacking(name); why != "" && why != cpuLacks {
+			all = addWithheld(all, name, why)
+		}
+	}
+	return all
+}
+
+// lackingOf groups the instruction sets of a list that cannot be used by reason.
+func lackingOf(names []string) []Withheld {
+	var all []Withheld
+	for _, name := range names {
+		if why := lacking(name); why != "" {
+			all = addWithheld(all, name, why)
+		}
+	}
+	return all
+}
+
+func addWithheld(all []Withheld, name, why string) []Withheld {
+	for i := range all {
+		if all[i].Why == why {
+			all[i].Features = append(all[i].Features, name)
+			return all
+		}
+	}
+	return append(all, Withheld{[]string{name}, why})
 }

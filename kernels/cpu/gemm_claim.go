@@ -89,7 +89,7 @@ func (x *claims) begin(blocks, threads int) {
 func (pl *plan) runClaimed(c, a, b unsafe.Pointer) {
 	x := pl.claims
 	x.begin((pl.K+pl.kc-1)/pl.kc, pl.pool.Threads())
-	pl.pool.Run(func(tid int) {
+	pl.onThreads(func(tid int) {
 		for pack, ok := x.packs.Next(tid); ok; pack, ok = x.packs.Next(tid) {
 			if pl.pool.Stopped() {
 				return

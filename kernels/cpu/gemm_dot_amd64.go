@@ -17,7 +17,7 @@ type dotFamily struct {
 
 // newDotFamily puts together what the generator has made: packs are the routines of packB, of ragged and wideAT
 // where the family has them, and of packA, packBT and packAT. The sizes of f are set, but for PackedBytes.
-func newDotFamily(f tiles, tile, packs []uintptr) *tiles {
+func newDotFamily(f tiles, tile, packs []uintptr) *dotFamily {
 	vectors, last := f.NR/f.Lanes, len(packs)-3
 	d := &dotFamily{tiles: f, tile: tile, packB: packs[:vectors], packA: packs[last], packBT: packs[last+1], packAT: packs[last+2]}
 	if last > vectors {
@@ -30,7 +30,7 @@ func newDotFamily(f tiles, tile, packs []uintptr) *tiles {
 	d.Tile = d.compute
 	d.PackA, d.PackBT = d.alongA, d.alongB
 	d.PackAT, d.PackB = d.acrossA, d.acrossB
-	return &d.tiles
+	return d
 }
 
 const (
@@ -39,9 +39,14 @@ const (
 )
 
 func (d *dotFamily) compute(t *tileArgs, rows, columns int) {
+	call(d.routine(t, rows, columns), unsafe.Pointer(t))
+}
+
+// routine is the one that computes a tile, whose mask it sets.
+func (d *dotFamily) routine(t *tileArgs, rows, columns int) uintptr {
 	vectors := (columns + d.Lanes - 1) / d.Lanes
 	t.mask = 1<<(columns%d.Lanes) - 1 // of the last vector; 0 for all of it
-	call(d.tile[(vectors-1)*d.MR+rows-1], unsafe.Pointer(t))
+	return d.tile[(vectors-1)*d.MR+rows-1]
 }
 
 // dotPackArgs is what a packing routine gets. The generator knows its layout.

@@ -44,6 +44,6 @@ func init() {
 	} {
 		e.family.StoredBytes = 1
 		e.impl.Precision, e.impl.Limit = kernels.INT8INT32, kernels.INT8INT32
-		registerGEMM(newGEMM[int8, int32](newDotFamily(e.family, e.tile, e.packs)), e.impl)
+		registerGEMM(newGEMM[int8, int32](&newDotFamily(e.family, e.tile, e.packs).tiles), e.impl)
 	}
 }

@@ -1,6 +1,9 @@
 package cpu
 
-import "unsafe"
+import (
+	"runtime"
+	"unsafe"
+)
 
 // part is what one thread computes of one product: rows r0 to r1, of which it packs its share, and columns j0 to j1
 // of C.
@@ -21,7 +24,7 @@ func (pl *plan) run(c, a, b unsafe.Pointer) {
 		}
 		return
 	}
-	pl.pool.Run(func(tid int) {
+	pl.onThreads(func(tid int) {
 		w := &pl.workers[tid]
 		first, last := 0, pl.Batch
 		if pl.how == byProducts {
@@ -42,6 +45,21 @@ func (pl *plan) run(c, a, b unsafe.Pointer) {
 			}
 			pl.blocks(w, p)
 		}
+	})
+}
+
+// onThreads is the pool's Run, between what the family needs before and behind.
+func (pl *plan) onThreads(do func(tid int)) {
+	if pl.f.Begin == nil {
+		pl.pool.Run(do)
+		return
+	}
+	pl.pool.Run(func(tid int) {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		pl.f.Begin()
+		defer pl.f.End()
+		do(tid)
 	})
 }
 

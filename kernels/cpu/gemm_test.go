@@ -318,3 +318,34 @@ func TestBlocksFollowTheCaches(t *testing.T) {
 		}
 	}
 }
+
+// TestBeginAndEndAreAroundEveryTile, once for each thread of a Run, in every form that threads share a product in.
+func TestBeginAndEndAreAroundEveryTile(t *testing.T) {
+	for _, s := range []Product{
+		{M: 30, N: 600, K: 20}, {M: 600, N: 4, K: 20}, {M: 3, N: 600, K: 20}, {M: 8, N: 12, K: 10, Batch: 9}, {M: 1100, N: 4, K: 4},
+	} {
+		for _, contended := range []bool{false, true} {
+			g, tiles := *goGEMM(t), *goGEMM(t).tiles
+			g.tiles = &tiles
+			const threads = 2
+			p := NewPool(threads)
+			p.watch.contended = contended
+			var begun, ended, outside atomic.Int64
+			tiles.Begin, tiles.End = func() { begun.Add(1) }, func() { ended.Add(1) }
+			inside := func(tile func(t *tileArgs, rows, columns int)) func(t *tileArgs, rows, columns int) {
+				return func(t *tileArgs, rows, columns int) {
+					if begun.Load()%threads == 0 && begun.Load() == ended.Load() {
+						outside.Add(1)
+					}
+					tile(t, rows, columns)
+				}
+			}
+			tiles.Tile, tiles.Direct = inside(tiles.Tile), inside(tiles.Direct)
+			multiply(t, &g, p, make([]float32, max(1, s.Batch)*s.M*s.N), make([]float32, max(1, s.Batch)*s.M*s.K), make([]float32, max(1, s.Batch)*s.K*s.N), s)
+			p.Close()
+			if b, e := begun.Load(), ended.Load(); b != threads || e != threads || outside.Load() != 0 {
+				t.Errorf("%v, contended %v: begun %d times and ended %d, by %d threads; %d tiles outside", s, contended, b, e, threads, outside.Load())
+			}
+		}
+	}
+}

@@ -39,6 +39,10 @@ type tiles struct {
 	// PanelsAT is how many panels PackAT takes at once, n <= PanelsAT·MR, one behind the other; 0 is 1. A whole cache line
 	// of A stored transposed is then read once.
 	PanelsAT int
+
+	// Begin and End, where not nil, are called on each thread before its first Tile of a Run and behind its last. Between
+	// them its goroutine stays on the thread.
+	Begin, End func()
 }
 
 // tileArgs is what a microkernel gets. The generators know its layout.
@@ -66,12 +70,16 @@ func (f *tiles) panelB(columns, k int) int {
 // throughEdge computes a tile by whole, which stores all of the columns of its panel of B, and moves those that C has:
 // for families that cannot store less than a vector.
 func (f *tiles) throughEdge(t *tileArgs, rows, columns int, whole func(t *tileArgs, rows, columns int)) {
-	width := roundUp(columns, f.Lanes)
-	if width == columns {
+	if roundUp(columns, f.Lanes) == columns {
 		whole(t, rows, columns)
 		return
 	}
-	bytes := columns * f.OutBytes
+	f.byEdge(t, rows, columns, whole)
+}
+
+// byEdge is throughEdge without a look at the columns.
+func (f *tiles) byEdge(t *tileArgs, rows, columns int, whole func(t *tileArgs, rows, columns int)) {
+	width, bytes := roundUp(columns, f.Lanes), columns*f.OutBytes
 	row := func(p unsafe.Pointer, ld, i int) []byte { return unsafe.Slice((*byte)(unsafe.Add(p, i*ld)), bytes) }
 	c, ldc := t.c, t.ldc
 	t.c, t.ldc = t.edge, width*f.OutBytes

@@ -12,6 +12,8 @@ type Arithmetic struct {
 	Unit float64
 	// FlushesSubnormals says that subnormal operands count as 0, and subnormal results become 0.
 	FlushesSubnormals bool
+	// UnsignedBytes says that int8 operands count without their sign: a mistake of an emulator.
+	UnsignedBytes bool
 }
 
 // edges are the dimensions around which vectors, tiles and panels end.
@@ -142,7 +144,7 @@ func (s suite[T, C]) integers(t *testing.T) {
 // exact compares with the oracle for equality.
 func (s suite[T, C]) exact(t *testing.T, shape Product, f filler) {
 	t.Helper()
-	p := newProduct[T, C](s.form(shape), f)
+	p := newProduct[T, C](s.form(shape), f, s.Arithmetic)
 	p.equal(t, p.solve(t, s.run))
 }
 
@@ -169,7 +171,7 @@ func (s suite[T, C]) bounded(t *testing.T, shape Product) (worst float64) {
 		u = s.Unit
 	}
 	tiny := map[int]float64{2: 0x1p-25}[size[C]()]
-	p := newProduct[T, C](s.form(shape), normal)
+	p := newProduct[T, C](s.form(shape), normal, s.Arithmetic)
 	k := float64(p.K)
 	for i, x := range p.solve(t, s.run) {
 		got := number(x)
@@ -186,7 +188,7 @@ func (s suite[T, C]) bounded(t *testing.T, shape Product) (worst float64) {
 // fenced solves a product whose operands all end, then all start, at a page that cannot be touched.
 func (s suite[T, C]) fenced(t *testing.T, shape Product) {
 	t.Helper()
-	p := newProduct[T, C](s.form(shape), small[C](shape.K))
+	p := newProduct[T, C](s.form(shape), small[C](shape.K), s.Arithmetic)
 	place := func(a, b []T, c []C) {
 		t.Helper()
 		copy(a, p.a)

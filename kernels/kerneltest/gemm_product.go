@@ -105,7 +105,7 @@ type product[T Stored, C Summed] struct {
 	sum, magnitude []float64 // Σ a·b and Σ |a·b| of each element of C
 }
 
-func newProduct[T Stored, C Summed](s Product, f filler) product[T, C] {
+func newProduct[T Stored, C Summed](s Product, f filler, arithmetic Arithmetic) product[T, C] {
 	s.Batch = max(s.Batch, 1)
 	r := rand.New(rand.NewPCG(uint64(s.M+1000*s.Batch), uint64(s.N*10_000+s.K)))
 	p := product[T, C]{Product: s}
@@ -117,6 +117,10 @@ func newProduct[T Stored, C Summed](s Product, f filler) product[T, C] {
 			}
 		}
 		ta, tb := stored[T](a), stored[T](b)
+		if arithmetic.UnsignedBytes {
+			unsigned(a)
+			unsigned(b)
+		}
 		p.multiply(a, b)
 		p.a = append(p.a, transposed(ta, s.M, s.K, s.TransA)...)
 		p.b = append(p.b, transposed(tb, s.K, s.N, s.TransB)...)
@@ -175,6 +179,15 @@ func stored[T Stored](x []float64) []T {
 		x[i] = number(out[i])
 	}
 	return out
+}
+
+// unsigned makes of bytes what they are without a sign.
+func unsigned(x []float64) {
+	for i := range x {
+		if x[i] < 0 {
+			x[i] += 256
+		}
+	}
 }
 
 // number is the value of an element.

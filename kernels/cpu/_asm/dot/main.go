@@ -1,6 +1,6 @@
 // Command dot generates the microkernels and packing loops of products whose packed elements are multiplied several
-// at a time: 32 bits of a packed operand hold 2 bf16, 2 int16 or 4 int8, neighbours along k, which one
-// instruction multiplies and adds to one lane of C.
+// at a time: 32 bits of a packed operand hold 2 bf16, 2 fp16, 2 int16 or 4 int8, neighbours along k, which one
+// instruction multiplies and adds to one lane of C, or in fp16 to two halves of it.
 package main
 
 import (
@@ -34,6 +34,10 @@ type family struct {
 	// biased says that elements of A are packed as unsigned bytes, 128 more than they are, for which the tile
 	// subtracts 128·Σb: the tail of a panel of B.
 	biased bool
+	// half says that C is fp16, and a lane of acc two fp16 sums.
+	half bool
+	// packed names the family, if not this one, whose packers are the same.
+	packed string
 	// loadB reads one vector's worth of columns of step rows of B, interleaved; masked by K1 if ragged.
 	loadB func(c constants, row func(int) Mem, x reg.VecPhysical, ragged bool)
 }
@@ -49,6 +53,13 @@ var families = map[string][]family{
 			Vectors: gen.AVX512, name: "BF16", rows: 8, vecs: 3, step: 2, stored: 2, add: addPS,
 			dot:  func(b, a, acc, _ reg.VecPhysical) { gen.VDPBF16PS.Emit([]Op{b, a, acc}) },
 			load: plain, loadB: words512,
+		},
+	},
+	"fp16": {
+		{
+			Vectors: gen.AVX512, name: "FP16", rows: 8, vecs: 3, step: 2, stored: 2, half: true, packed: "bf16",
+			add: func(m, y, x Op) { addPH.Emit([]Op{m, y, x}) },
+			dot: func(b, a, acc, _ reg.VecPhysical) { fmadd231PH.Emit([]Op{b, a, acc}) },
 		},
 	},
 	"int8": {
@@ -87,21 +98,30 @@ func plain(m Mem, x reg.VecPhysical) { VMOVUPS(m, x) }
 func widened(m Mem, x reg.VecPhysical) { VPMOVSXBW(m, x) }
 
 func main() {
-	which := flag.String("family", "", "bf16 or int8")
+	which := flag.String("family", "", "bf16, fp16 or int8")
 	flag.Parse()
 	fs, ok := families[*which]
 	if !ok {
-		fmt.Fprintf(os.Stderr, "dot: family %q is neither bf16 nor int8\n", *which)
+		fmt.Fprintf(os.Stderr, "dot: family %q is none of bf16, fp16 and int8\n", *which)
 		os.Exit(2)
 	}
 	for _, f := range fs {
-		c := newConstants(f)
-		var tiles, packs []string
+		var c constants
+		if f.packed == "" {
+			c = newConstants(f)
+		}
+		var tiles []string
 		for vecs := 1; vecs <= f.vecs; vecs++ {
 			for rows := 1; rows <= f.rows; rows++ {
 				tiles = append(tiles, f.tile(c, rows, vecs))
 			}
 		}
+		if f.packed != "" {
+			gen.Table(f.routine("Tiles"), tiles)
+			gen.Table(f.routine("Loop"), []string{f.loop()})
+			continue
+		}
+		var packs []string
 		for vecs := 1; vecs <= f.vecs; vecs++ {
 			packs = append(packs, f.packB(c, vecs, false))
 		}

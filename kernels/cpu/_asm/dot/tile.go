@@ -90,7 +90,7 @@ func (f family) tile(c constants, rows, vecs int) string {
 	JZ(LabelRef("tail"))
 	MOVQ(cc, row)
 	for i := range rows {
-		for at := 0; at < vecs*f.Bytes; at += 64 {
+		for at := 0; at < vecs*f.bytesC(); at += 64 {
 			PREFETCHT0(Mem{Base: row, Disp: at})
 		}
 		if i < rows-1 {
@@ -109,6 +109,9 @@ func (f family) tile(c constants, rows, vecs int) string {
 	JNZ(LabelRef("one"))
 
 	Label("done")
+	if f.half {
+		f.addPairs(f.Reg[:rows*vecs], rowB[0])
+	}
 	CMPQ(gen.Field(tileMask), U8(0))
 	JNE(LabelRef("ragged"))
 	f.store("", rows, vecs, acc, nil)
@@ -145,6 +148,12 @@ func (f family) mask(c constants, free []reg.VecPhysical) *masking {
 	if f.Bytes == 64 {
 		MOVQ(gen.Field(tileMask), reg.RAX)
 		KMOVW(reg.EAX, reg.K1)
+		if f.half {
+			return &masking{
+				load:  func(m Mem, x reg.VecPhysical) { VMOVDQU16_Z(m, reg.K1, x) },
+				store: func(x reg.VecPhysical, m Mem) { VMOVDQU16(x, reg.K1, m) },
+			}
+		}
 		return &masking{
 			load:  func(m Mem, x reg.VecPhysical) { VMOVUPS_Z(m, reg.K1, x) },
 			store: func(x reg.VecPhysical, m Mem) { VMOVUPS(x, reg.K1, m) },
@@ -166,7 +175,7 @@ func (f family) store(label string, rows, vecs int, acc func(i, j int) reg.VecPh
 	each := func(base reg.GPPhysical, do func(m Mem, x reg.VecPhysical, masked bool)) {
 		for i := range rows {
 			for j := range vecs {
-				do(Mem{Base: base, Disp: j * f.Bytes}, acc(i, j), last != nil && j == vecs-1)
+				do(Mem{Base: base, Disp: j * f.bytesC()}, f.vectorC(acc(i, j)), last != nil && j == vecs-1)
 			}
 			if i < rows-1 {
 				ADDQ(ldc, base)
@@ -177,7 +186,7 @@ func (f family) store(label string, rows, vecs int, acc func(i, j int) reg.VecPh
 	JE(LabelRef(label + "store"))
 	MOVQ(c, row)
 	// A register that the loop is done with: a broadcast or a row of B.
-	spare := f.Reg[rows*vecs]
+	spare := f.vectorC(f.Reg[rows*vecs])
 	each(row, func(m Mem, x reg.VecPhysical, masked bool) {
 		if !masked {
 			f.add(m, x, x)

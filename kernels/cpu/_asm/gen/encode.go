@@ -27,6 +27,7 @@ type Form struct {
 	Digit   byte // what ModRM.reg holds where it is no operand
 	NoReg   bool // ModRM.reg is no operand: the last is vvvv or ModRM.rm
 	RMFirst bool // tiles multiply: the order is vvvv, rm, reg
+	Stores  bool // the order is reg, rm: to memory
 	SIB     bool // an address always has a SIB byte
 
 	// Of EVEX, whose one-byte displacements count in units of what the instruction accesses: all of a
@@ -67,9 +68,15 @@ func (f Form) Emit(ops []operand.Op, options ...Option) {
 	if f.ISA != "" {
 		in.ISA = []string{f.ISA}
 	}
-	in.Inputs = ops
-	if _, ok := ops[len(ops)-1].(reg.Register); ok {
-		in.Outputs = ops[len(ops)-1:]
+	for _, op := range ops {
+		if _, ok := op.(Tile); !ok { // of tiles avo knows nothing
+			in.Inputs = append(in.Inputs, op)
+		}
+	}
+	if n := len(ops); n > 0 {
+		if _, ok := ops[n-1].(reg.Register); ok {
+			in.Outputs = ops[n-1:]
+		}
 	}
 	build.Instruction(in)
 }
@@ -184,6 +191,9 @@ func (f Form) sort(ops []operand.Op, options []Option) (parts, error) {
 		}
 	}
 	rest := ops
+	if f.Stores && len(ops) == 2 {
+		rest = []operand.Op{ops[1], ops[0]}
+	}
 	p.reg = f.Digit
 	if !f.NoReg {
 		if len(rest) == 0 {

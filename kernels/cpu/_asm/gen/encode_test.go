@@ -27,11 +27,6 @@ func encodings() []struct {
 	widen := Form{Name: "VCVTPH2PSX", Map: 6, Prefix: 0x66, Opcode: 0x13, Element: 2, Part: 2}
 	addps := Form{Name: "VADDPS", Map: 1, Opcode: 0x58, Element: 4}
 	addpd := Form{Name: "VADDPD", Map: 1, Prefix: 0x66, W: 1, Opcode: 0x58, Element: 8}
-	tdp := Form{Name: "TDPBF16PS", VEX: true, Map: 2, Prefix: 0xf3, Opcode: 0x5c, RMFirst: true}
-	load := Form{Name: "TILELOADD", VEX: true, Map: 2, Prefix: 0xf2, Opcode: 0x4b, SIB: true}
-	config := Form{Name: "LDTILECFG", VEX: true, Map: 2, Opcode: 0x49, NoReg: true}
-	release := Form{Name: "TILERELEASE", VEX: true, Map: 2, Opcode: 0x49, NoReg: true}
-	zero := Form{Name: "TILEZERO", VEX: true, Map: 2, Prefix: 0xf2, Opcode: 0x49}
 	return []struct {
 		form    Form
 		ops     []operand.Op
@@ -71,11 +66,13 @@ func encodings() []struct {
 		{widen, ops(reg.Y4, reg.Z20), nil, "vcvtph2psx %ymm4,%zmm20"},
 		{addps, ops(reg.Z4, reg.Z5, reg.Z20), nil, "vaddps %zmm4,%zmm5,%zmm20"},
 		{addpd, ops(operand.Mem{Base: reg.RAX, Disp: 8}, reg.Z5, reg.Z20), []Option{Broadcast()}, "vaddpd 0x8(%rax){1to8},%zmm5,%zmm20"},
-		{tdp, ops(Tile(2), Tile(1), Tile(7)), nil, "tdpbf16ps %tmm2,%tmm1,%tmm7"},
-		{load, ops(operand.Mem{Base: reg.R9, Index: reg.RCX, Scale: 1, Disp: 64}, Tile(5)), nil, "tileloadd 0x40(%r9,%rcx,1),%tmm5"},
-		{config, ops(operand.Mem{Base: reg.RDI, Disp: 8}), nil, "ldtilecfg 0x8(%rdi)"},
-		{release, nil, nil, "tilerelease"},
-		{zero, ops(Tile(3)), nil, "tilezero %tmm3"},
+		{TDPBF16PS, ops(Tile(2), Tile(1), Tile(7)), nil, "tdpbf16ps %tmm2,%tmm1,%tmm7"},
+		{TILELOADD, ops(operand.Mem{Base: reg.R9, Index: reg.RCX, Scale: 1, Disp: 64}, Tile(5)), nil, "tileloadd 0x40(%r9,%rcx,1),%tmm5"},
+		{LDTILECFG, ops(operand.Mem{Base: reg.RDI, Disp: 8}), nil, "ldtilecfg 0x8(%rdi)"},
+		{TILERELEASE, nil, nil, "tilerelease"},
+		{TILEZERO, ops(Tile(3)), nil, "tilezero %tmm3"},
+		{TILESTORED, ops(Tile(6), operand.Mem{Base: reg.R9, Index: reg.RCX, Scale: 1, Disp: 64}), nil, "tilestored %tmm6,0x40(%r9,%rcx,1)"},
+		{TDPBSSD, ops(Tile(5), Tile(4), Tile(0)), nil, "tdpbssd %tmm5,%tmm4,%tmm0"},
 	}
 }
 
