@@ -11,16 +11,13 @@ const scalar = 3
 // lines are what threads' shares of elements are a multiple of: whole pairs of cache lines, of the smallest elements.
 const lines = 128
 
-// shares calls f on the pool, for each thread its share of n elements.
-func shares(pool *cpu.Pool, n int, f func(tid, lo, hi int)) {
-	if pool.Threads() == 1 {
-		f(0, 0, n)
-		return
+// shares is a call of f on every thread, with its share of n elements.
+func (w *work) shares(n int, f func(tid, lo, hi int)) func(set int) {
+	bounds := make([][2]int, w.pool.Threads())
+	for tid := range bounds {
+		bounds[tid][0], bounds[tid][1] = cpu.Split(n, lines, len(bounds), tid)
 	}
-	pool.Run(func(tid int) {
-		lo, hi := cpu.Split(n, lines, pool.Threads(), tid)
-		f(tid, lo, hi)
-	})
+	return w.each(func(tid int) { f(tid, bounds[tid][0], bounds[tid][1]) })
 }
 
 func bindBandwidth(w *work, s spec) (bool, error) {
@@ -40,7 +37,7 @@ func bindBandwidth(w *work, s spec) (bool, error) {
 	case cpu.WriteFunc:
 		call = func(lo, hi int) { f(a[lo:hi], scalar) }
 	case cpu.ReadFunc:
-		w.call = func(int) { shares(w.pool, n, func(tid, lo, hi int) { sums[tid][0] = f(b[lo:hi]) }) }
+		w.call = w.shares(n, func(tid, lo, hi int) { sums[tid][0] = f(b[lo:hi]) })
 	default:
 		return false, nil
 	}
@@ -69,6 +66,6 @@ func bindBandwidth(w *work, s spec) (bool, error) {
 		w.check = func() float64 { return sum }
 		return true, nil
 	}
-	w.call = func(int) { shares(w.pool, n, func(_, lo, hi int) { call(lo, hi) }) }
+	w.call = w.shares(n, func(_, lo, hi int) { call(lo, hi) })
 	return true, nil
 }

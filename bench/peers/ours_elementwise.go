@@ -41,7 +41,7 @@ func elementwise[T cpu.Float](w *work, s spec, f cpu.ElementwiseFunc[T]) error {
 			parts[tid] = append(parts[tid], x[lo:hi])
 		}
 	}
-	w.call = func(int) { w.pool.Run(func(tid int) { f(parts[tid][:d.Writes], parts[tid][d.Writes:]) }) }
+	w.call = w.each(func(tid int) { f(parts[tid][:d.Writes], parts[tid][d.Writes:]) })
 	w.check = func() float64 { return checksum(all[0]) }
 	return nil
 }

@@ -42,7 +42,7 @@ func rows[T cpu.Float](w *work, s spec, f cpu.RowsFunc[T]) error {
 		parts[tid] = all
 		parts[tid].X, parts[tid].Y = all.X[lo*n:hi*n], all.Y[lo*n:hi*n]
 	}
-	w.call = func(int) { w.pool.Run(func(tid int) { f(&parts[tid]) }) }
+	w.call = w.each(func(tid int) { f(&parts[tid]) })
 	w.check = func() float64 { return checksum(all.Y) }
 	return nil
 }

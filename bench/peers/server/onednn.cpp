@@ -38,10 +38,8 @@ static const struct { const char *precision; dt t; enum type type; } storages[] 
 
 static void about() {
 	const version_t *v = version();
-	const char *isa[] = {"?"};
 	printf("oneDNN %d.%d.%d, %s, isa %x%s\n", v->major, v->minor, v->patch, v->cpu_runtime == DNNL_RUNTIME_OMP ? "OpenMP" : "another runtime",
 	       (unsigned)get_effective_cpu_isa(), unsignedA ? ", u8 x s8" : "");
-	(void)isa;
 }
 
 static memory place(const memory::desc &d) { return memory(d, cpu, block(d.get_size())); }

@@ -51,7 +51,7 @@ static void *blocks[256];
 static int nblocks;
 
 // Huge pages, as the other side has.
-static void *block(size_t bytes) {
+__attribute__((unused)) static void *block(size_t bytes) {
 	const size_t huge = 2 << 20;
 	bytes = (bytes + huge) / huge * huge;
 	void *x = nblocks < 256 ? aligned_alloc(huge, bytes) : NULL;
@@ -71,7 +71,7 @@ static void release(void) {
 
 // What type an element is stored as.
 enum type { F64, F32, BF16, F16, I8, I32 };
-static const size_t bytes_of[] = {8, 4, 2, 2, 1, 4};
+__attribute__((unused)) static const size_t bytes_of[] = {8, 4, 2, 2, 1, 4};
 
 static uint32_t scramble(size_t i, uint32_t seed) { return ((uint32_t)i + seed) * 2654435761u; }
 
@@ -107,7 +107,7 @@ __attribute__((unused)) static void store(void *x, enum type t, size_t i, double
 	}
 }
 
-static double load(const void *x, enum type t, size_t i) {
+__attribute__((unused)) static double load(const void *x, enum type t, size_t i) {
 	switch (t) {
 	case F64: return ((const double *)x)[i];
 	case F32: return ((const float *)x)[i];
@@ -129,7 +129,7 @@ static double load(const void *x, enum type t, size_t i) {
 }
 
 // checksum weighs results with 1 to 8, so that those in each other's place are noticed. Of integers it is exact.
-static double checksum(const void *x, enum type t, size_t count) {
+__attribute__((unused)) static double checksum(const void *x, enum type t, size_t count) {
 	double sum = 0;
 	for (size_t i = 0; i < count; i++)
 		sum += load(x, t, i) * (1 + (scramble(i, 0) >> 29));
