@@ -94,10 +94,11 @@ format: $(GOLANGCI_LINT) ## rewrite the Go files in gofumpt's style
 
 tools: packages $(GOTESTSUM) $(INFLUXD) $(BOCHS) $(GOLANGCI_LINT) ## install what tests need, pinned (done by test)
 
+PEERS_ARGS ?= --slope 512,1024,2048,4096,8192
 bench-peers: ## every kernel beside the libraries people use, interleaved in one run (twelve minutes; PEERS_ARGS=--help names its flags)
 	-sh scripts/peers.sh
 	go build -buildvcs=false -o bin/peers ./bench/peers
-	./bin/peers $(or $(PEERS_ARGS),--slope 512,1024,2048,4096,8192)
+	./bin/peers $(PEERS_ARGS)
 
 gpu-check: build ## on a GPU: every kernel against its oracle, PyTorch beside our engines, a run; at most nine minutes (docs/gpu-check.md)
 	sh scripts/gpu-check.sh $(GPU_CHECK_ARGS)
