@@ -111,7 +111,7 @@ func GEMM[T Stored, C Summed](t *testing.T, arithmetic Arithmetic, form Product,
 	if s.FlushesSubnormals {
 		t.Run("subnormals are flushed", func(t *testing.T) {
 			for _, shape := range shapes {
-				p := newProduct[T, C](s.form(shape), subnormal[T, C](shape.K))
+				p := newProduct[T, C](s.form(shape), subnormal[T, C](shape.K), s.Arithmetic)
 				clear(p.sum)
 				p.equal(t, p.solve(t, s.run))
 			}
