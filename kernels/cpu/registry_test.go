@@ -152,6 +152,10 @@ var assemblyNames = []struct {
 	engine string
 	needs  []string
 }{
+	{regexp.MustCompile("^amxBF16"), GoAMX, needsAMXBF16},
+	{regexp.MustCompile("^amxINT8"), GoAMX, needsAMXINT8},
+	{regexp.MustCompile("^amx"), GoAMX, needsAMXINT8}, // of both
+	{regexp.MustCompile("AVX512FP16|^fp16"), GoAVX512FP16, needsAVX512FP16},
 	{regexp.MustCompile("AVX512BF16Dot|(fma|dot)AVX512BF16"), GoAVX512BF16, needsAVX512BF16},
 	{regexp.MustCompile("AVX512VNNI"), GoAVX512VNNI, needsAVX512VNNI},
 	{regexp.MustCompile("AVX2?VNNI"), GoAVXVNNI, needsAVXVNNI},
@@ -185,7 +189,7 @@ func TestNeedsCoverWhatTheAssemblyRequires(t *testing.T) {
 				}
 			}
 			seen[engine]++
-			for _, set := range strings.Split(strings.ReplaceAll(strings.ToLower(note[2]), "_", ""), ", ") {
+			for _, set := range strings.Split(strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(note[2])), ", ") {
 				if set = strings.Replace(set, "fma3", "fma", 1); !slices.Contains(allowed, set) {
 					t.Errorf("%s: %s requires %s, which %s does not ask for", file, note[1], set, engine)
 				}
