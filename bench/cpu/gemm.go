@@ -66,7 +66,7 @@ func bindGEMM[T cpu.Stored, C cpu.Summed](w *workload, c bench.Case, pool *cpu.P
 
 // firstUnwritten looks through all of C for what was left NaN; finite data makes none. Integers have no NaN: those
 // are verified whole.
-func firstUnwritten[C cpu.Summed](pool *cpu.Pool, c []C, n int) error {
+func firstUnwritten[C any](pool *cpu.Pool, c []C, n int) error {
 	return firstError(pool, len(c), func(lo, hi int) error {
 		for i := lo; i < hi; i++ {
 			if v := value(c[i]); v != v {

@@ -99,6 +99,8 @@ func TestEveryImplementationOfThisMachineRuns(t *testing.T) {
 		switch d.Class {
 		case kernels.Register:
 			shape = n(kernels.FMAQuantum)
+		case kernels.Rowwise:
+			shape = kernels.Shape{M: 67, N: 1021}
 		case kernels.Matrix:
 			shape = kernels.Shape{M: 33, N: 65, K: 70}
 			if i.Kernel == kernels.Batched {

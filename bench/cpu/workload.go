@@ -42,6 +42,18 @@ func (w *workload) bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) error {
 		return bindElementwise(w, c, pool, f)
 	case cpu.ElementwiseFunc[kernels.BFloat16]:
 		return bindElementwise(w, c, pool, f)
+	case cpu.RowsFunc[float32]:
+		return bindRows(w, c, pool, f)
+	case cpu.RowsFunc[kernels.Float16]:
+		return bindRows(w, c, pool, f)
+	case cpu.RowsFunc[kernels.BFloat16]:
+		return bindRows(w, c, pool, f)
+	case cpu.AdamWFunc[float32]:
+		return bindAdamW(w, c, pool, f)
+	case cpu.AdamWFunc[kernels.Float16]:
+		return bindAdamW(w, c, pool, f)
+	case cpu.AdamWFunc[kernels.BFloat16]:
+		return bindAdamW(w, c, pool, f)
 	case cpu.ReadFunc:
 		return bindRead(w, c, pool, f)
 	case cpu.WriteFunc, cpu.CopyFunc, cpu.ScaleFunc, cpu.AddFunc, cpu.TriadFunc:
