@@ -80,6 +80,30 @@ func chaseOf(t *testing.T) *cpu.Chase {
 	return i.Func.(*cpu.Chase)
 }
 
+// TestAPoisonedChaseIsNotDone: until each thread has walked again.
+func TestAPoisonedChaseIsNotDone(t *testing.T) {
+	pool := cpu.NewPool(2)
+	defer pool.Close()
+	w := &workload{}
+	defer w.free()
+	if err := bindChase(w, caseOf(kernels.Chase, kernels.FP64, n(1001), 2), pool, chaseOf(t)); err != nil {
+		t.Fatal(err)
+	}
+	w.run(2)
+	if err := w.verify(); err != nil {
+		t.Fatal(err)
+	}
+	done := w.checksum()
+	w.poison()
+	if w.verify() == nil || w.checksum() == done {
+		t.Error("nothing was walked, and it passes for done")
+	}
+	w.run(1)
+	if err := w.verify(); err != nil || w.checksum() != done {
+		t.Errorf("it was walked again: %v", err)
+	}
+}
+
 // TestALoadOfAChaseIsAnElement: 100 ns a load are 10 million elements a second.
 func TestALoadOfAChaseIsAnElement(t *testing.T) {
 	clock := &fakeClock{}

@@ -135,7 +135,7 @@ func TestThreadsOfAPoolTellWhatTheyWaited(t *testing.T) {
 	if before.line <= 0 {
 		t.Errorf("two threads have started, and never stood in line: %v", before.line)
 	}
-	p.Run(func(int) { ClockChain(1 << 20) })
+	p.Run(func(int) { runtime.KeepAlive(ClockChain(1 << 20)) })
 	if after, ok := p.waited(); !ok || after.line < before.line || after.involuntary < before.involuntary {
 		t.Errorf("%+v became %+v", before, after)
 	}
