@@ -6472,29 +6472,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512FP32CopyA<>()
-// Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·gemmAVX512FP32CopyA<>(SB), NOSPLIT, $0
-	MOVQ  (DI), AX
-	MOVQ  8(DI), CX
-	MOVQ  16(DI), DX
-	MOVQ  32(DI), BX
-	MOVQ  48(DI), SI
-	KMOVW SI, K1
-	LEAQ  (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0 (SI)
-	VMOVUPS.Z  (CX), K1, Y0
-	VMOVUPS    Y0, (AX)
-	ADDQ       DX, CX
-	ADDQ       DX, SI
-	ADDQ       $0x00000020, AX
-	DECQ       BX
-	JNZ        loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX512FP32TurnA<>()
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·gemmAVX512FP32TurnA<>(SB), NOSPLIT, $0
@@ -7065,7 +7042,56 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512FP32Packers(table *[6]uintptr)
+// func gemmAVX512FP32CopyA<>()
+// Requires: AVX, AVX512F, AVX512VL, MMX+
+TEXT ·gemmAVX512FP32CopyA<>(SB), NOSPLIT, $0
+	MOVQ  (DI), AX
+	MOVQ  8(DI), CX
+	MOVQ  16(DI), DX
+	MOVQ  32(DI), BX
+	MOVQ  48(DI), SI
+	KMOVW SI, K1
+	LEAQ  (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0 (SI)
+	VMOVUPS.Z  (CX), K1, Y0
+	VMOVUPS    Y0, (AX)
+	ADDQ       DX, CX
+	ADDQ       DX, SI
+	ADDQ       $0x00000020, AX
+	DECQ       BX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512FP32CopyA2<>()
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemmAVX512FP32CopyA2<>(SB), NOSPLIT, $0
+	MOVQ  40(DI), AX
+	MOVQ  (DI), CX
+	MOVQ  8(DI), DX
+	MOVQ  16(DI), BX
+	MOVQ  32(DI), SI
+	MOVQ  48(DI), DI
+	KMOVW DI, K1
+	LEAQ  (DX)(BX*8), DI
+
+loop:
+	PREFETCHT0    (DI)
+	VMOVUPS.Z     (DX), K1, Z0
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VMOVUPS       Y0, (CX)
+	VMOVUPS       Y1, (CX)(AX*1)
+	ADDQ          BX, DX
+	ADDQ          BX, DI
+	ADDQ          $0x00000020, CX
+	DECQ          SI
+	JNZ           loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512FP32Packers(table *[7]uintptr)
 TEXT ·gemmAVX512FP32Packers(SB), NOSPLIT, $0-8
 	MOVQ table+0(FP), AX
 	LEAQ ·gemmAVX512FP32Copy1<>+0(SB), CX
@@ -7080,6 +7106,8 @@ TEXT ·gemmAVX512FP32Packers(SB), NOSPLIT, $0-8
 	MOVQ CX, 32(AX)
 	LEAQ ·gemmAVX512FP32Turn<>+0(SB), CX
 	MOVQ CX, 40(AX)
+	LEAQ ·gemmAVX512FP32CopyA2<>+0(SB), CX
+	MOVQ CX, 48(AX)
 	RET
 
 // func gemmAVX512FP16r1v1<>()
@@ -13540,29 +13568,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512FP16CopyA<>()
-// Requires: AVX, AVX512F, AVX512VL, MMX+
-TEXT ·gemmAVX512FP16CopyA<>(SB), NOSPLIT, $0
-	MOVQ  (DI), AX
-	MOVQ  8(DI), CX
-	MOVQ  16(DI), DX
-	MOVQ  32(DI), BX
-	MOVQ  48(DI), SI
-	KMOVW SI, K1
-	LEAQ  (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0  (SI)
-	VCVTPH2PS.Z (CX), K1, Y0
-	VMOVUPS     Y0, (AX)
-	ADDQ        DX, CX
-	ADDQ        DX, SI
-	ADDQ        $0x00000020, AX
-	DECQ        BX
-	JNZ         loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX512FP16TurnA<>()
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·gemmAVX512FP16TurnA<>(SB), NOSPLIT, $0
@@ -14133,7 +14138,56 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512FP16Packers(table *[6]uintptr)
+// func gemmAVX512FP16CopyA<>()
+// Requires: AVX, AVX512F, AVX512VL, MMX+
+TEXT ·gemmAVX512FP16CopyA<>(SB), NOSPLIT, $0
+	MOVQ  (DI), AX
+	MOVQ  8(DI), CX
+	MOVQ  16(DI), DX
+	MOVQ  32(DI), BX
+	MOVQ  48(DI), SI
+	KMOVW SI, K1
+	LEAQ  (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0  (SI)
+	VCVTPH2PS.Z (CX), K1, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        DX, CX
+	ADDQ        DX, SI
+	ADDQ        $0x00000020, AX
+	DECQ        BX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512FP16CopyA2<>()
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemmAVX512FP16CopyA2<>(SB), NOSPLIT, $0
+	MOVQ  40(DI), AX
+	MOVQ  (DI), CX
+	MOVQ  8(DI), DX
+	MOVQ  16(DI), BX
+	MOVQ  32(DI), SI
+	MOVQ  48(DI), DI
+	KMOVW DI, K1
+	LEAQ  (DX)(BX*8), DI
+
+loop:
+	PREFETCHT0    (DI)
+	VCVTPH2PS.Z   (DX), K1, Z0
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VMOVUPS       Y0, (CX)
+	VMOVUPS       Y1, (CX)(AX*1)
+	ADDQ          BX, DX
+	ADDQ          BX, DI
+	ADDQ          $0x00000020, CX
+	DECQ          SI
+	JNZ           loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512FP16Packers(table *[7]uintptr)
 TEXT ·gemmAVX512FP16Packers(SB), NOSPLIT, $0-8
 	MOVQ table+0(FP), AX
 	LEAQ ·gemmAVX512FP16Copy1<>+0(SB), CX
@@ -14148,6 +14202,8 @@ TEXT ·gemmAVX512FP16Packers(SB), NOSPLIT, $0-8
 	MOVQ CX, 32(AX)
 	LEAQ ·gemmAVX512FP16Turn<>+0(SB), CX
 	MOVQ CX, 40(AX)
+	LEAQ ·gemmAVX512FP16CopyA2<>+0(SB), CX
+	MOVQ CX, 48(AX)
 	RET
 
 // func gemmAVX512BF16r1v1<>()
@@ -20884,30 +20940,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512BF16CopyA<>()
-// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
-TEXT ·gemmAVX512BF16CopyA<>(SB), NOSPLIT, $0
-	MOVQ  (DI), AX
-	MOVQ  8(DI), CX
-	MOVQ  16(DI), DX
-	MOVQ  32(DI), BX
-	MOVQ  48(DI), SI
-	KMOVW SI, K1
-	LEAQ  (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0  (SI)
-	VPMOVZXWD.Z (CX), K1, Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVUPS     Y0, (AX)
-	ADDQ        DX, CX
-	ADDQ        DX, SI
-	ADDQ        $0x00000020, AX
-	DECQ        BX
-	JNZ         loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX512BF16TurnA<>()
 // Requires: AVX, AVX512DQ, AVX512F, CMOV
 TEXT ·gemmAVX512BF16TurnA<>(SB), NOSPLIT, $0
@@ -21526,7 +21558,58 @@ done:
 	VZEROUPPER
 	RET
 
-// func gemmAVX512BF16Packers(table *[6]uintptr)
+// func gemmAVX512BF16CopyA<>()
+// Requires: AVX, AVX2, AVX512F, AVX512VL, MMX+
+TEXT ·gemmAVX512BF16CopyA<>(SB), NOSPLIT, $0
+	MOVQ  (DI), AX
+	MOVQ  8(DI), CX
+	MOVQ  16(DI), DX
+	MOVQ  32(DI), BX
+	MOVQ  48(DI), SI
+	KMOVW SI, K1
+	LEAQ  (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0  (SI)
+	VPMOVZXWD.Z (CX), K1, Y0
+	VPSLLD      $0x10, Y0, Y0
+	VMOVUPS     Y0, (AX)
+	ADDQ        DX, CX
+	ADDQ        DX, SI
+	ADDQ        $0x00000020, AX
+	DECQ        BX
+	JNZ         loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512BF16CopyA2<>()
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·gemmAVX512BF16CopyA2<>(SB), NOSPLIT, $0
+	MOVQ  40(DI), AX
+	MOVQ  (DI), CX
+	MOVQ  8(DI), DX
+	MOVQ  16(DI), BX
+	MOVQ  32(DI), SI
+	MOVQ  48(DI), DI
+	KMOVW DI, K1
+	LEAQ  (DX)(BX*8), DI
+
+loop:
+	PREFETCHT0    (DI)
+	VPMOVZXWD.Z   (DX), K1, Z0
+	VPSLLD        $0x10, Z0, Z0
+	VEXTRACTF32X8 $0x01, Z0, Y1
+	VMOVUPS       Y0, (CX)
+	VMOVUPS       Y1, (CX)(AX*1)
+	ADDQ          BX, DX
+	ADDQ          BX, DI
+	ADDQ          $0x00000020, CX
+	DECQ          SI
+	JNZ           loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX512BF16Packers(table *[7]uintptr)
 TEXT ·gemmAVX512BF16Packers(SB), NOSPLIT, $0-8
 	MOVQ table+0(FP), AX
 	LEAQ ·gemmAVX512BF16Copy1<>+0(SB), CX
@@ -21541,6 +21624,8 @@ TEXT ·gemmAVX512BF16Packers(SB), NOSPLIT, $0-8
 	MOVQ CX, 32(AX)
 	LEAQ ·gemmAVX512BF16Turn<>+0(SB), CX
 	MOVQ CX, 40(AX)
+	LEAQ ·gemmAVX512BF16CopyA2<>+0(SB), CX
+	MOVQ CX, 48(AX)
 	RET
 
 // func gemmAVX512FP64r1v1<>()
@@ -30885,29 +30970,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2FP32CopyA<>()
-// Requires: AVX, MMX+
-TEXT ·gemmAVX2FP32CopyA<>(SB), NOSPLIT, $0
-	MOVQ (DI), AX
-	MOVQ 8(DI), CX
-	MOVQ 16(DI), DX
-	MOVQ 32(DI), BX
-	LEAQ (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0 (SI)
-	VMOVUPS    (CX), X0
-	VMOVQ      16(CX), X1
-	VMOVUPS    X0, (AX)
-	VMOVQ      X1, 16(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, SI
-	ADDQ       $0x00000018, AX
-	DECQ       BX
-	JNZ        loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX2FP32TurnA<>()
 // Requires: AVX
 TEXT ·gemmAVX2FP32TurnA<>(SB), NOSPLIT, $0
@@ -31036,6 +31098,29 @@ loop:
 	ADDQ       $0x20, CX
 	ADDQ       $0x20, R8
 	SUBQ       $0x08, BX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX2FP32CopyA<>()
+// Requires: AVX, MMX+
+TEXT ·gemmAVX2FP32CopyA<>(SB), NOSPLIT, $0
+	MOVQ (DI), AX
+	MOVQ 8(DI), CX
+	MOVQ 16(DI), DX
+	MOVQ 32(DI), BX
+	LEAQ (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0 (SI)
+	VMOVUPS    (CX), X0
+	VMOVQ      16(CX), X1
+	VMOVUPS    X0, (AX)
+	VMOVQ      X1, 16(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, SI
+	ADDQ       $0x00000018, AX
+	DECQ       BX
 	JNZ        loop
 	VZEROUPPER
 	RET
@@ -33730,31 +33815,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2FP16CopyA<>()
-// Requires: AVX, F16C, MMX+
-TEXT ·gemmAVX2FP16CopyA<>(SB), NOSPLIT, $0
-	MOVQ (DI), AX
-	MOVQ 8(DI), CX
-	MOVQ 16(DI), DX
-	MOVQ 32(DI), BX
-	LEAQ (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0   (SI)
-	VMOVQ        (CX), X0
-	VPINSRD      $0x02, 8(CX), X0, X0
-	VCVTPH2PS    X0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      X0, (AX)
-	VMOVQ        X1, 16(AX)
-	ADDQ         DX, CX
-	ADDQ         DX, SI
-	ADDQ         $0x00000018, AX
-	DECQ         BX
-	JNZ          loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX2FP16TurnA<>()
 // Requires: AVX, F16C
 TEXT ·gemmAVX2FP16TurnA<>(SB), NOSPLIT, $0
@@ -33884,6 +33944,31 @@ loop:
 	ADDQ       $0x10, R8
 	SUBQ       $0x08, BX
 	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX2FP16CopyA<>()
+// Requires: AVX, F16C, MMX+
+TEXT ·gemmAVX2FP16CopyA<>(SB), NOSPLIT, $0
+	MOVQ (DI), AX
+	MOVQ 8(DI), CX
+	MOVQ 16(DI), DX
+	MOVQ 32(DI), BX
+	LEAQ (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0   (SI)
+	VMOVQ        (CX), X0
+	VPINSRD      $0x02, 8(CX), X0, X0
+	VCVTPH2PS    X0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMOVUPS      X0, (AX)
+	VMOVQ        X1, 16(AX)
+	ADDQ         DX, CX
+	ADDQ         DX, SI
+	ADDQ         $0x00000018, AX
+	DECQ         BX
+	JNZ          loop
 	VZEROUPPER
 	RET
 
@@ -36685,32 +36770,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2BF16CopyA<>()
-// Requires: AVX, AVX2, MMX+
-TEXT ·gemmAVX2BF16CopyA<>(SB), NOSPLIT, $0
-	MOVQ (DI), AX
-	MOVQ 8(DI), CX
-	MOVQ 16(DI), DX
-	MOVQ 32(DI), BX
-	LEAQ (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0   (SI)
-	VMOVQ        (CX), X0
-	VPINSRD      $0x02, 8(CX), X0, X0
-	VPMOVZXWD    X0, Y0
-	VPSLLD       $0x10, Y0, Y0
-	VEXTRACTF128 $0x01, Y0, X1
-	VMOVUPS      X0, (AX)
-	VMOVQ        X1, 16(AX)
-	ADDQ         DX, CX
-	ADDQ         DX, SI
-	ADDQ         $0x00000018, AX
-	DECQ         BX
-	JNZ          loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX2BF16TurnA<>()
 // Requires: AVX, AVX2
 TEXT ·gemmAVX2BF16TurnA<>(SB), NOSPLIT, $0
@@ -36854,6 +36913,32 @@ loop:
 	ADDQ       $0x10, R8
 	SUBQ       $0x08, BX
 	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX2BF16CopyA<>()
+// Requires: AVX, AVX2, MMX+
+TEXT ·gemmAVX2BF16CopyA<>(SB), NOSPLIT, $0
+	MOVQ (DI), AX
+	MOVQ 8(DI), CX
+	MOVQ 16(DI), DX
+	MOVQ 32(DI), BX
+	LEAQ (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0   (SI)
+	VMOVQ        (CX), X0
+	VPINSRD      $0x02, 8(CX), X0, X0
+	VPMOVZXWD    X0, Y0
+	VPSLLD       $0x10, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VMOVUPS      X0, (AX)
+	VMOVQ        X1, 16(AX)
+	ADDQ         DX, CX
+	ADDQ         DX, SI
+	ADDQ         $0x00000018, AX
+	DECQ         BX
+	JNZ          loop
 	VZEROUPPER
 	RET
 
@@ -39553,29 +39638,6 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gemmAVX2FP64CopyA<>()
-// Requires: AVX, MMX+
-TEXT ·gemmAVX2FP64CopyA<>(SB), NOSPLIT, $0
-	MOVQ (DI), AX
-	MOVQ 8(DI), CX
-	MOVQ 16(DI), DX
-	MOVQ 32(DI), BX
-	LEAQ (CX)(DX*8), SI
-
-loop:
-	PREFETCHT0 (SI)
-	VMOVUPD    (CX), Y0
-	VMOVUPD    32(CX), X1
-	VMOVUPD    Y0, (AX)
-	VMOVUPD    X1, 32(AX)
-	ADDQ       DX, CX
-	ADDQ       DX, SI
-	ADDQ       $0x00000030, AX
-	DECQ       BX
-	JNZ        loop
-	VZEROUPPER
-	RET
-
 // func gemmAVX2FP64TurnA<>()
 // Requires: AVX
 TEXT ·gemmAVX2FP64TurnA<>(SB), NOSPLIT, $0
@@ -39658,6 +39720,29 @@ loop:
 	ADDQ       SI, AX
 	ADDQ       $0x20, CX
 	SUBQ       $0x04, BX
+	JNZ        loop
+	VZEROUPPER
+	RET
+
+// func gemmAVX2FP64CopyA<>()
+// Requires: AVX, MMX+
+TEXT ·gemmAVX2FP64CopyA<>(SB), NOSPLIT, $0
+	MOVQ (DI), AX
+	MOVQ 8(DI), CX
+	MOVQ 16(DI), DX
+	MOVQ 32(DI), BX
+	LEAQ (CX)(DX*8), SI
+
+loop:
+	PREFETCHT0 (SI)
+	VMOVUPD    (CX), Y0
+	VMOVUPD    32(CX), X1
+	VMOVUPD    Y0, (AX)
+	VMOVUPD    X1, 32(AX)
+	ADDQ       DX, CX
+	ADDQ       DX, SI
+	ADDQ       $0x00000030, AX
+	DECQ       BX
 	JNZ        loop
 	VZEROUPPER
 	RET

@@ -21,12 +21,13 @@ type packArgs struct {
 	dst, src unsafe.Pointer
 	ld       int // bytes between rows of src
 	n, k     int
-	stride   int    // bytes in dst from one k to the next, for transpositions
+	stride   int    // bytes in dst from one k to the next, for transpositions; from a panel to the next, for copies to two
 	mask     uint64 // a bit for each element of the last vector of a row, for copies
 }
 
 // packersAt calls the packers of a family: table holds the copies of rows of 1 .. vecs vectors and of a row of a panel of
-// A, and the transpositions of a panel of A and of as many rows as a vector has lanes.
+// A, the transpositions of a panel of A and of as many rows as a vector has lanes, and perhaps the copy of a row of two panels
+// of A.
 type packersAt struct {
 	table                    []uintptr
 	rows, vecs, lanes        int
@@ -51,7 +52,15 @@ func (p packersAt) masked(f *tiles) {
 	f.PackAT = func(dst, src unsafe.Pointer, ld, n, k int) {
 		a := p.args(dst, src, ld, n, k)
 		a.mask = columnMask(n)
-		call(p.copyA(), unsafe.Pointer(&a))
+		if n <= p.rows {
+			call(p.copyA(), unsafe.Pointer(&a))
+			return
+		}
+		a.stride = f.panelA(k)
+		call(p.table[p.vecs+3], unsafe.Pointer(&a))
+	}
+	if len(p.table) > p.vecs+3 {
+		f.PanelsAT = 2
 	}
 	f.PackB = p.copyRows
 	f.PackBT = p.turnGroups

@@ -37,7 +37,7 @@ func (g *GEMM[T, C]) PackB(p *Pool, b []T, n, k int, trans bool) (*Packed[T], er
 		for row := 0; row < k; row += pl.kc {
 			depth := min(pl.kc, k-row)
 			for j := j0; j < j1 && !p.Stopped(); j += f.NR {
-				pl.packPanel(pl.panelOf(nil, block{p: row, j: j, depth: depth}, 0), unsafe.Pointer(unsafe.SliceData(b)), row, j, depth, min(f.NR, j1-j))
+				pl.packPanel(pl.panelsOf(nil, block{p: row, j: j, depth: depth}), unsafe.Pointer(unsafe.SliceData(b)), row, j, depth, min(f.NR, j1-j))
 			}
 		}
 	})

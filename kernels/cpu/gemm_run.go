@@ -120,17 +120,16 @@ func (pl *plan) packRows(packed, a unsafe.Pointer, i, p, r0, r1, depth int) bool
 	return true
 }
 
-// panelOf is where the panel of B is that starts at column at of a block.
-func (pl *plan) panelOf(w *gemmThread, x block, at int) unsafe.Pointer {
+// panelsOf is where the panels of B of a block are.
+func (pl *plan) panelsOf(w *gemmThread, x block) unsafe.Pointer {
 	f := pl.f
-	at = at / f.NR * f.panelB(f.NR, x.depth)
 	switch {
 	case x.packedB != nil:
-		return unsafe.Add(x.packedB, at)
+		return x.packedB
 	case pl.Ahead:
-		return unsafe.Add(pl.ahead, x.p/pl.kc*f.panels(pl.N, pl.kc)+x.j/f.NR*f.panelB(f.NR, x.depth)+at)
+		return unsafe.Add(pl.ahead, x.p/pl.kc*f.panels(pl.N, pl.kc)+x.j/f.NR*f.panelB(f.NR, x.depth))
 	}
-	return unsafe.Add(w.b, at)
+	return w.b
 }
 
 func (pl *plan) packPanel(dst, b unsafe.Pointer, p, j, depth, columns int) {
@@ -155,8 +154,10 @@ type block struct {
 // multiply computes a block of C, and packs its B where that was not done before; false if the pool was stopped.
 func (pl *plan) multiply(w *gemmThread, x block) bool {
 	f, t := pl.f, &w.args
-	sizeA := f.panelA(x.depth)
+	sizeA, sizeB := f.panelA(x.depth), f.panelB(f.NR, x.depth)
+	panels := pl.panelsOf(w, x)
 	rowTiles := (x.rows + f.MR - 1) / f.MR
+	share := sizeA / ((x.columns + f.NR - 1) / f.NR)
 	t.k = roundUp(x.depth, f.KStep) / f.KStep
 	t.ldc = pl.N * f.OutBytes
 	t.add = min(x.p, 1)
@@ -167,14 +168,13 @@ func (pl *plan) multiply(w *gemmThread, x block) bool {
 		t.a = unsafe.Add(x.packedA, i*sizeA)
 		// While it computes, a tile fetches its share of the next panel, into L2.
 		next := unsafe.Add(x.packedA, min(i+1, rowTiles-1)*sizeA)
-		share := sizeA / ((x.columns + f.NR - 1) / f.NR)
 		rows := min(f.MR, x.rows-i*f.MR)
-		for at := 0; at < x.columns; at += f.NR {
+		for j, at := 0, 0; at < x.columns; j, at = j+1, at+f.NR {
 			columns := min(f.NR, x.columns-at)
 			t.c = unsafe.Add(x.c, (i*f.MR*pl.N+at)*f.OutBytes)
-			t.next = unsafe.Add(next, at/f.NR*share)
+			t.next = unsafe.Add(next, j*share)
 			t.mask = columnMask(columns)
-			panel := pl.panelOf(w, x, at)
+			panel := unsafe.Add(panels, j*sizeB)
 			if i == 0 && !pl.Ahead && x.packedB == nil {
 				if rows == f.MR && pl.fuses(columns) {
 					t.b, t.ldb, t.panel = unsafe.Add(x.b, (x.p*pl.N+x.j+at)*f.StoredBytes), pl.N*f.StoredBytes, panel

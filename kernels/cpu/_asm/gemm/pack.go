@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -23,7 +24,7 @@ const (
 
 // packers emits what packs elements of e, and returns the names: copies of rows of 1 .. vecs vectors (B) and of a row of a
 // panel of A (A stored transposed), and the transpositions of a panel of A and of as many rows as a vector has lanes
-// (B stored transposed).
+// (B stored transposed); and, where a vector has the rows of two panels of A, the copy of a row of both.
 func (f family) packers(e element) []string {
 	var names []string
 	for vecs := 1; vecs <= f.vecs; vecs++ {
@@ -33,11 +34,11 @@ func (f family) packers(e element) []string {
 		square := f.transpose(e, f.lanes(), square(f))
 		return append(names, names[0], square, square)
 	}
-	copyA := f.copyHalves
+	turns := []string{f.transpose(e, f.rows, panelA(f)), f.transpose(e, f.lanes(), square(f))}
 	if f.Bytes == 32 {
-		copyA = f.copySix
+		return slices.Concat(names, []string{f.copySix(e)}, turns)
 	}
-	return append(names, copyA(e), f.transpose(e, f.rows, panelA(f)), f.transpose(e, f.lanes(), square(f)))
+	return slices.Concat(names, []string{f.copyHalf(e)}, turns, []string{f.copyHalves(e)})
 }
 
 // copyRows emits the copy of k pieces of rows to where they are contiguous.
@@ -61,8 +62,8 @@ func (f family) copyRows(e element, vecs int) string {
 	return name
 }
 
-// copyHalves emits the same of rows of half a vector.
-func (f family) copyHalves(e element) string {
+// copyHalf emits the same of rows of half a vector.
+func (f family) copyHalf(e element) string {
 	name := f.name("%sCopyA", e.name)
 	width := f.lanes() / 2
 	gen.Routine(name, fmt.Sprintf("%s packs k rows of up to %d elements.", name, width))
@@ -70,6 +71,21 @@ func (f family) copyHalves(e element) string {
 		half := gen.AVX2.Reg[0]
 		e.masked(Mem{Base: src}, reg.K1, half)
 		f.sum.store(half, Mem{Base: dst})
+	})
+	return name
+}
+
+// copyHalves emits the same of rows of a vector, whose second half goes to another panel, a stride behind.
+func (f family) copyHalves(e element) string {
+	name := f.name("%sCopyA2", e.name)
+	gen.Routine(name, fmt.Sprintf("%s packs k rows of up to %d elements into two panels.", name, f.lanes()))
+	stride := gen.Load(packStride)
+	f.copyLoop(e, f.lanes(), f.Bytes/2, func(src, dst reg.GPVirtual) {
+		x, high := f.Reg[0], gen.AVX2.Reg[1]
+		e.masked(Mem{Base: src}, reg.K1, x)
+		VEXTRACTF32X8(U8(1), x, high)
+		f.sum.store(x.AsY(), Mem{Base: dst})
+		f.sum.store(high, Mem{Base: dst, Index: stride, Scale: 1})
 	})
 	return name
 }
