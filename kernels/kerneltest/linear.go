@@ -47,6 +47,9 @@ func Linear[T kernels.BFloat16 | kernels.Float16 | float32 | int8, Y float32 | i
 	}
 	t.Run("randn is within the bound", s.randn)
 	t.Run("NaN and infinities go where they belong", s.special)
+	if !f.X {
+		t.Run("infinities stay in their chunk", s.stale)
+	}
 	if !f.X && !f.FlushX {
 		t.Run("subnormals are not flushed", s.subnormals)
 	}
@@ -316,6 +319,15 @@ func (s linearSuite[T, Y]) special(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// stale: an infinity in one chunk of a row is not to be met again by the zeros behind the elements of a shorter one.
+func (s linearSuite[T, Y]) stale(t *testing.T) {
+	for _, k := range []int{515, 1027, 2051} {
+		c := s.whole(2, 5, k)
+		c.x[3] = math.Inf(1)
+		s.exact(t, c)
 	}
 }
 
