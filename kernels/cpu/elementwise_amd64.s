@@ -53,13 +53,13 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS (DX), X5
-	VMAXPS Y5, Y0, Y1
-	VMOVSS X1, (CX)
-	ADDQ   $+4, CX
-	ADDQ   $+4, DX
-	DECQ   AX
-	JNZ    element
+	VBROADCASTSS (DX), Y1
+	VMAXPS       Y1, Y0, Y1
+	VMOVSS       X1, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -191,17 +191,16 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX  (DX), BX
-	VMOVD    BX, X8
-	VPSUBW   Y0, Y8, Y2
-	VPMINUW  Y1, Y2, Y3
-	VPCMPEQW Y3, Y2, Y2
-	VPANDN   Y8, Y2, Y2
-	VPEXTRW  $0x00, X2, (CX)
-	ADDQ     $+2, CX
-	ADDQ     $+2, DX
-	DECQ     AX
-	JNZ      element
+	VPBROADCASTW (DX), Y2
+	VPSUBW       Y0, Y2, Y3
+	VPMINUW      Y1, Y3, Y4
+	VPCMPEQW     Y4, Y3, Y3
+	VPANDN       Y2, Y3, Y3
+	VPEXTRW      $0x00, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -382,17 +381,16 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX  (DX), BX
-	VMOVD    BX, X8
-	VPSUBW   Y0, Y8, Y2
-	VPMINUW  Y1, Y2, Y3
-	VPCMPEQW Y3, Y2, Y2
-	VPANDN   Y8, Y2, Y2
-	VPEXTRW  $0x00, X2, (CX)
-	ADDQ     $+2, CX
-	ADDQ     $+2, DX
-	DECQ     AX
-	JNZ      element
+	VPBROADCASTW (DX), Y2
+	VPSUBW       Y0, Y2, Y3
+	VPMINUW      Y1, Y3, Y4
+	VPCMPEQW     Y4, Y3, Y3
+	VPANDN       Y2, Y3, Y3
+	VPEXTRW      $0x00, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -514,44 +512,44 @@ groups:
 	VMINPS       Y7, Y1, Y7
 	VMAXPS       Y6, Y0, Y6
 	VMAXPS       Y7, Y0, Y7
+	VMOVAPS      Y3, Y8
 	VMOVAPS      Y3, Y9
-	VMOVAPS      Y3, Y10
-	VFMADD231PS  Y5, Y6, Y9
-	VFMADD231PS  Y5, Y7, Y10
+	VFMADD231PS  Y5, Y6, Y8
+	VFMADD231PS  Y5, Y7, Y9
+	VSUBPS       Y3, Y8, Y10
 	VSUBPS       Y3, Y9, Y11
-	VSUBPS       Y3, Y10, Y12
 	VMOVAPS      Y6, Y6
 	VMOVAPS      Y7, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y7
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y6
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
+	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
 	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPERMPS      powers_30_8<>+0(SB), Y10, Y12
+	VPSLLD       $0x14, Y8, Y12
 	VPSLLD       $0x14, Y9, Y13
-	VPSLLD       $0x14, Y10, Y14
+	VPADDD       Y12, Y10, Y10
 	VPADDD       Y13, Y11, Y11
-	VPADDD       Y14, Y12, Y12
+	VPERMPS      Y4, Y8, Y8
 	VPERMPS      Y4, Y9, Y9
-	VPERMPS      Y4, Y10, Y10
-	VADDPS       Y9, Y6, Y6
-	VADDPS       Y10, Y7, Y7
-	VMULPS       Y6, Y11, Y9
-	VMULPS       Y7, Y12, Y10
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y9, Y7, Y7
+	VMULPS       Y6, Y10, Y8
+	VMULPS       Y7, Y11, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y14
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
+	VFMADD231PS  Y12, Y8, Y10
 	VFMADD231PS  Y13, Y9, Y11
-	VFMADD231PS  Y14, Y10, Y12
-	VADDPS       Y2, Y11, Y6
-	VADDPS       Y2, Y12, Y7
-	VDIVPS       Y6, Y11, Y6
-	VDIVPS       Y7, Y12, Y7
+	VADDPS       Y2, Y10, Y6
+	VADDPS       Y2, Y11, Y7
+	VDIVPS       Y6, Y10, Y6
+	VDIVPS       Y7, Y11, Y7
 	VMOVUPS      Y6, (CX)
 	VMOVUPS      Y7, 32(CX)
 	ADDQ         $+64, CX
@@ -569,23 +567,23 @@ single:
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VMOVUPS      Y6, (CX)
 	ADDQ         $+32, CX
 	ADDQ         $+32, DX
@@ -597,28 +595,28 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (DX), X8
-	VMINPS       Y8, Y1, Y6
+	VBROADCASTSS (DX), Y6
+	VMINPS       Y6, Y1, Y6
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VMOVSS       X6, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -1146,44 +1144,44 @@ groups:
 	VMINPS       Y7, Y1, Y7
 	VMAXPS       Y6, Y0, Y6
 	VMAXPS       Y7, Y0, Y7
+	VMOVAPS      Y3, Y8
 	VMOVAPS      Y3, Y9
-	VMOVAPS      Y3, Y10
-	VFMADD231PS  Y5, Y6, Y9
-	VFMADD231PS  Y5, Y7, Y10
+	VFMADD231PS  Y5, Y6, Y8
+	VFMADD231PS  Y5, Y7, Y9
+	VSUBPS       Y3, Y8, Y10
 	VSUBPS       Y3, Y9, Y11
-	VSUBPS       Y3, Y10, Y12
 	VMOVAPS      Y6, Y6
 	VMOVAPS      Y7, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y7
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y6
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
+	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
 	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPERMPS      powers_30_8<>+0(SB), Y10, Y12
+	VPSLLD       $0x14, Y8, Y12
 	VPSLLD       $0x14, Y9, Y13
-	VPSLLD       $0x14, Y10, Y14
+	VPADDD       Y12, Y10, Y10
 	VPADDD       Y13, Y11, Y11
-	VPADDD       Y14, Y12, Y12
+	VPERMPS      Y4, Y8, Y8
 	VPERMPS      Y4, Y9, Y9
-	VPERMPS      Y4, Y10, Y10
-	VADDPS       Y9, Y6, Y6
-	VADDPS       Y10, Y7, Y7
-	VMULPS       Y6, Y11, Y9
-	VMULPS       Y7, Y12, Y10
+	VADDPS       Y8, Y6, Y6
+	VADDPS       Y9, Y7, Y7
+	VMULPS       Y6, Y10, Y8
+	VMULPS       Y7, Y11, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y14
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
+	VFMADD231PS  Y12, Y8, Y10
 	VFMADD231PS  Y13, Y9, Y11
-	VFMADD231PS  Y14, Y10, Y12
-	VADDPS       Y2, Y11, Y6
-	VADDPS       Y2, Y12, Y7
-	VDIVPS       Y6, Y11, Y6
-	VDIVPS       Y7, Y12, Y7
+	VADDPS       Y2, Y10, Y6
+	VADDPS       Y2, Y11, Y7
+	VDIVPS       Y6, Y10, Y6
+	VDIVPS       Y7, Y11, Y7
 	VCVTPS2PH    $0x00, Y6, (CX)
 	VCVTPS2PH    $0x00, Y7, 16(CX)
 	ADDQ         $+32, CX
@@ -1201,23 +1199,23 @@ single:
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VCVTPS2PH    $0x00, Y6, (CX)
 	ADDQ         $+16, CX
 	ADDQ         $+16, DX
@@ -1229,30 +1227,29 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), BX
-	VMOVD        BX, X8
-	VCVTPH2PS    X8, X8
-	VMINPS       Y8, Y1, Y6
+	VPBROADCASTW (DX), Y6
+	VCVTPH2PS    X6, Y6
+	VMINPS       Y6, Y1, Y6
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VCVTPS2PH    $0x00, X6, X6
 	VPEXTRW      $0x00, X6, (CX)
 	ADDQ         $+2, CX
@@ -1474,52 +1471,52 @@ groups:
 	VMINPS       Y6, Y1, Y6
 	VMAXPS       Y7, Y0, Y7
 	VMAXPS       Y6, Y0, Y6
+	VMOVAPS      Y3, Y8
 	VMOVAPS      Y3, Y9
-	VMOVAPS      Y3, Y10
-	VFMADD231PS  Y5, Y7, Y9
-	VFMADD231PS  Y5, Y6, Y10
+	VFMADD231PS  Y5, Y7, Y8
+	VFMADD231PS  Y5, Y6, Y9
+	VSUBPS       Y3, Y8, Y10
 	VSUBPS       Y3, Y9, Y11
-	VSUBPS       Y3, Y10, Y12
 	VMOVAPS      Y7, Y7
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y6
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y7
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
 	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPERMPS      powers_30_8<>+0(SB), Y10, Y12
+	VPSLLD       $0x14, Y8, Y12
 	VPSLLD       $0x14, Y9, Y13
-	VPSLLD       $0x14, Y10, Y14
+	VPADDD       Y12, Y10, Y10
 	VPADDD       Y13, Y11, Y11
-	VPADDD       Y14, Y12, Y12
+	VPERMPS      Y4, Y8, Y8
 	VPERMPS      Y4, Y9, Y9
-	VPERMPS      Y4, Y10, Y10
-	VADDPS       Y9, Y7, Y7
-	VADDPS       Y10, Y6, Y6
-	VMULPS       Y7, Y11, Y9
-	VMULPS       Y6, Y12, Y10
+	VADDPS       Y8, Y7, Y7
+	VADDPS       Y9, Y6, Y6
+	VMULPS       Y7, Y10, Y8
+	VMULPS       Y6, Y11, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y14
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y13
+	VFMADD231PS  Y12, Y8, Y10
 	VFMADD231PS  Y13, Y9, Y11
-	VFMADD231PS  Y14, Y10, Y12
-	VADDPS       Y2, Y11, Y6
-	VADDPS       Y2, Y12, Y7
-	VDIVPS       Y6, Y11, Y6
-	VDIVPS       Y7, Y12, Y7
-	VPSRLD       $0x10, Y6, Y9
-	VPSRLD       $0x10, Y7, Y10
+	VADDPS       Y2, Y10, Y6
+	VADDPS       Y2, Y11, Y7
+	VDIVPS       Y6, Y10, Y6
+	VDIVPS       Y7, Y11, Y7
+	VPSRLD       $0x10, Y6, Y8
+	VPSRLD       $0x10, Y7, Y9
+	VPAND        all_00000001<>+0(SB), Y8, Y8
 	VPAND        all_00000001<>+0(SB), Y9, Y9
-	VPAND        all_00000001<>+0(SB), Y10, Y10
 	VPADDD       all_00007fff<>+0(SB), Y6, Y6
 	VPADDD       all_00007fff<>+0(SB), Y7, Y7
-	VPADDD       Y9, Y6, Y6
-	VPADDD       Y10, Y7, Y7
+	VPADDD       Y8, Y6, Y6
+	VPADDD       Y9, Y7, Y7
 	VPSRLD       $0x10, Y6, Y6
 	VPBLENDW     $0xaa, Y7, Y6, Y6
 	VMOVDQU      Y6, (CX)
@@ -1539,23 +1536,23 @@ single:
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VPSRLD       $0x10, Y6, Y7
 	VPAND        all_00000001<>+0(SB), Y7, Y7
 	VPADDD       all_00007fff<>+0(SB), Y6, Y6
@@ -1574,30 +1571,29 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), BX
-	SHLL         $0x10, BX
-	VMOVD        BX, X8
-	VMINPS       Y8, Y1, Y6
+	VPBROADCASTW (DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y6, Y1, Y6
 	VMAXPS       Y6, Y0, Y6
 	VMOVAPS      Y3, Y7
 	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y9
+	VSUBPS       Y3, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y7, Y10
-	VPADDD       Y10, Y9, Y9
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y9
+	VPADDD       Y9, Y8, Y8
 	VPERMPS      Y4, Y7, Y7
 	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y9, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y10
-	VFMADD231PS  Y10, Y7, Y9
-	VADDPS       Y2, Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VMULPS       Y6, Y8, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
+	VFMADD231PS  Y9, Y7, Y8
+	VADDPS       Y2, Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VPSRLD       $0x10, Y6, Y7
 	VPAND        all_00000001<>+0(SB), Y7, Y7
 	VPADDD       all_00007fff<>+0(SB), Y6, Y6
@@ -1911,48 +1907,48 @@ groups:
 	VMINPS       Y8, Y0, Y8
 	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
+	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
-	VMOVAPS      Y1, Y11
-	VFMADD231PS  Y3, Y7, Y10
-	VFMADD231PS  Y3, Y8, Y11
+	VFMADD231PS  Y3, Y7, Y9
+	VFMADD231PS  Y3, Y8, Y10
+	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VSUBPS       Y1, Y11, Y13
 	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VFNMADD231PS Y4, Y12, Y7
-	VFNMADD231PS Y4, Y13, Y8
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y13, Y8
+	VFNMADD231PS Y4, Y11, Y7
+	VFNMADD231PS Y4, Y12, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y8
+	VPERMPS      Y2, Y9, Y11
 	VPERMPS      Y2, Y10, Y12
-	VPERMPS      Y2, Y11, Y13
-	VADDPS       Y12, Y7, Y7
-	VADDPS       Y13, Y8, Y8
-	VMULPS       Y7, Y7, Y12
-	VMULPS       Y8, Y8, Y13
+	VADDPS       Y11, Y7, Y7
+	VADDPS       Y12, Y8, Y8
+	VMULPS       Y7, Y7, Y11
+	VMULPS       Y8, Y8, Y12
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y15
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y14
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y14
 	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VFMADD231PS  Y14, Y12, Y7
-	VFMADD231PS  Y15, Y13, Y8
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y14, Y12, Y8
+	VPERMPS      powers_0_8<>+0(SB), Y9, Y11
 	VPERMPS      powers_0_8<>+0(SB), Y10, Y12
-	VPERMPS      powers_0_8<>+0(SB), Y11, Y13
+	VPSLLD       $0x14, Y9, Y9
 	VPSLLD       $0x14, Y10, Y10
-	VPSLLD       $0x14, Y11, Y11
+	VPADDD       Y9, Y11, Y9
 	VPADDD       Y10, Y12, Y10
-	VPADDD       Y11, Y13, Y11
+	VSUBPS       all_3f800000<>+0(SB), Y9, Y11
 	VSUBPS       all_3f800000<>+0(SB), Y10, Y12
-	VSUBPS       all_3f800000<>+0(SB), Y11, Y13
-	VFMADD231PS  Y7, Y10, Y12
-	VFMADD231PS  Y8, Y11, Y13
-	VADDPS       all_40000000<>+0(SB), Y12, Y7
-	VADDPS       all_40000000<>+0(SB), Y13, Y8
-	VDIVPS       Y7, Y12, Y7
-	VDIVPS       Y8, Y13, Y8
+	VFMADD231PS  Y7, Y9, Y11
+	VFMADD231PS  Y8, Y10, Y12
+	VADDPS       all_40000000<>+0(SB), Y11, Y7
+	VADDPS       all_40000000<>+0(SB), Y12, Y8
+	VDIVPS       Y7, Y11, Y7
+	VDIVPS       Y8, Y12, Y8
 	VPAND        all_80000000<>+0(SB), Y5, Y5
 	VPAND        all_80000000<>+0(SB), Y6, Y6
 	VPOR         Y5, Y7, Y5
@@ -1982,11 +1978,11 @@ single:
 	VPERMPS      Y2, Y7, Y8
 	VADDPS       Y8, Y6, Y6
 	VMULPS       Y6, Y6, Y8
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
 	VMOVAPS      Y6, Y6
-	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y9, Y8, Y6
 	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
 	VPSLLD       $0x14, Y7, Y7
 	VPADDD       Y7, Y8, Y7
@@ -2007,33 +2003,33 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (DX), X9
-	VPAND        all_7fffffff<>+0(SB), Y9, Y5
-	VMINPS       Y5, Y0, Y5
-	VADDPS       Y5, Y5, Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  Y3, Y5, Y6
-	VSUBPS       Y1, Y6, Y7
-	VMOVAPS      Y5, Y5
-	VFNMADD231PS Y4, Y7, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y7, Y5
-	VPERMPS      Y2, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y8, Y7, Y5
-	VPERMPS      powers_0_8<>+0(SB), Y6, Y7
-	VPSLLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y7, Y6
-	VSUBPS       all_3f800000<>+0(SB), Y6, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       all_40000000<>+0(SB), Y7, Y5
-	VDIVPS       Y5, Y7, Y5
-	VPAND        all_80000000<>+0(SB), Y9, Y6
-	VPOR         Y6, Y5, Y5
+	VBROADCASTSS (DX), Y5
+	VPAND        all_7fffffff<>+0(SB), Y5, Y6
+	VMINPS       Y6, Y0, Y6
+	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y1, Y7
+	VFMADD231PS  Y3, Y6, Y7
+	VSUBPS       Y1, Y7, Y8
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y4, Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      Y2, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y9, Y8, Y6
+	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VSUBPS       all_3f800000<>+0(SB), Y7, Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VADDPS       all_40000000<>+0(SB), Y8, Y6
+	VDIVPS       Y6, Y8, Y6
+	VPAND        all_80000000<>+0(SB), Y5, Y5
+	VPOR         Y5, Y6, Y5
 	VMOVSS       X5, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -2426,48 +2422,48 @@ groups:
 	VMINPS       Y8, Y0, Y8
 	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
+	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
-	VMOVAPS      Y1, Y11
-	VFMADD231PS  Y3, Y7, Y10
-	VFMADD231PS  Y3, Y8, Y11
+	VFMADD231PS  Y3, Y7, Y9
+	VFMADD231PS  Y3, Y8, Y10
+	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VSUBPS       Y1, Y11, Y13
 	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VFNMADD231PS Y4, Y12, Y7
-	VFNMADD231PS Y4, Y13, Y8
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y13, Y8
+	VFNMADD231PS Y4, Y11, Y7
+	VFNMADD231PS Y4, Y12, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y8
+	VPERMPS      Y2, Y9, Y11
 	VPERMPS      Y2, Y10, Y12
-	VPERMPS      Y2, Y11, Y13
-	VADDPS       Y12, Y7, Y7
-	VADDPS       Y13, Y8, Y8
-	VMULPS       Y7, Y7, Y12
-	VMULPS       Y8, Y8, Y13
+	VADDPS       Y11, Y7, Y7
+	VADDPS       Y12, Y8, Y8
+	VMULPS       Y7, Y7, Y11
+	VMULPS       Y8, Y8, Y12
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y15
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y14
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y14
 	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VFMADD231PS  Y14, Y12, Y7
-	VFMADD231PS  Y15, Y13, Y8
+	VFMADD231PS  Y13, Y11, Y7
+	VFMADD231PS  Y14, Y12, Y8
+	VPERMPS      powers_0_8<>+0(SB), Y9, Y11
 	VPERMPS      powers_0_8<>+0(SB), Y10, Y12
-	VPERMPS      powers_0_8<>+0(SB), Y11, Y13
+	VPSLLD       $0x14, Y9, Y9
 	VPSLLD       $0x14, Y10, Y10
-	VPSLLD       $0x14, Y11, Y11
+	VPADDD       Y9, Y11, Y9
 	VPADDD       Y10, Y12, Y10
-	VPADDD       Y11, Y13, Y11
+	VSUBPS       all_3f800000<>+0(SB), Y9, Y11
 	VSUBPS       all_3f800000<>+0(SB), Y10, Y12
-	VSUBPS       all_3f800000<>+0(SB), Y11, Y13
-	VFMADD231PS  Y7, Y10, Y12
-	VFMADD231PS  Y8, Y11, Y13
-	VADDPS       all_40000000<>+0(SB), Y12, Y7
-	VADDPS       all_40000000<>+0(SB), Y13, Y8
-	VDIVPS       Y7, Y12, Y7
-	VDIVPS       Y8, Y13, Y8
+	VFMADD231PS  Y7, Y9, Y11
+	VFMADD231PS  Y8, Y10, Y12
+	VADDPS       all_40000000<>+0(SB), Y11, Y7
+	VADDPS       all_40000000<>+0(SB), Y12, Y8
+	VDIVPS       Y7, Y11, Y7
+	VDIVPS       Y8, Y12, Y8
 	VPAND        all_80000000<>+0(SB), Y5, Y5
 	VPAND        all_80000000<>+0(SB), Y6, Y6
 	VPOR         Y5, Y7, Y5
@@ -2497,11 +2493,11 @@ single:
 	VPERMPS      Y2, Y7, Y8
 	VADDPS       Y8, Y6, Y6
 	VMULPS       Y6, Y6, Y8
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
 	VMOVAPS      Y6, Y6
-	VFMADD231PS  Y10, Y8, Y6
+	VFMADD231PS  Y9, Y8, Y6
 	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
 	VPSLLD       $0x14, Y7, Y7
 	VPADDD       Y7, Y8, Y7
@@ -2522,35 +2518,34 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), BX
-	VMOVD        BX, X9
-	VCVTPH2PS    X9, X9
-	VPAND        all_7fffffff<>+0(SB), Y9, Y5
-	VMINPS       Y5, Y0, Y5
-	VADDPS       Y5, Y5, Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  Y3, Y5, Y6
-	VSUBPS       Y1, Y6, Y7
-	VMOVAPS      Y5, Y5
-	VFNMADD231PS Y4, Y7, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y7, Y5
-	VPERMPS      Y2, Y6, Y7
-	VADDPS       Y7, Y5, Y5
-	VMULPS       Y5, Y5, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y8, Y7, Y5
-	VPERMPS      powers_0_8<>+0(SB), Y6, Y7
-	VPSLLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y7, Y6
-	VSUBPS       all_3f800000<>+0(SB), Y6, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       all_40000000<>+0(SB), Y7, Y5
-	VDIVPS       Y5, Y7, Y5
-	VPAND        all_80000000<>+0(SB), Y9, Y6
-	VPOR         Y6, Y5, Y5
+	VPBROADCASTW (DX), Y5
+	VCVTPH2PS    X5, Y5
+	VPAND        all_7fffffff<>+0(SB), Y5, Y6
+	VMINPS       Y6, Y0, Y6
+	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y1, Y7
+	VFMADD231PS  Y3, Y6, Y7
+	VSUBPS       Y1, Y7, Y8
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y4, Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      Y2, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y9, Y8, Y6
+	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VSUBPS       all_3f800000<>+0(SB), Y7, Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VADDPS       all_40000000<>+0(SB), Y8, Y6
+	VDIVPS       Y6, Y8, Y6
+	VPAND        all_80000000<>+0(SB), Y5, Y5
+	VPOR         Y5, Y6, Y5
 	VCVTPS2PH    $0x00, X5, X5
 	VPEXTRW      $0x00, X5, (CX)
 	ADDQ         $+2, CX
@@ -2803,66 +2798,66 @@ groups:
 	VMOVDQU      (DX), Y5
 	VPSLLD       $0x10, Y5, Y6
 	VPAND        all_ffff0000<>+0(SB), Y5, Y5
-	VPAND        all_7fffffff<>+0(SB), Y6, Y8
-	VPAND        all_7fffffff<>+0(SB), Y5, Y9
+	VPAND        all_7fffffff<>+0(SB), Y6, Y7
+	VPAND        all_7fffffff<>+0(SB), Y5, Y8
+	VMINPS       Y7, Y0, Y7
 	VMINPS       Y8, Y0, Y8
-	VMINPS       Y9, Y0, Y9
+	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
-	VADDPS       Y9, Y9, Y9
+	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
-	VMOVAPS      Y1, Y11
+	VFMADD231PS  Y3, Y7, Y9
 	VFMADD231PS  Y3, Y8, Y10
-	VFMADD231PS  Y3, Y9, Y11
+	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VSUBPS       Y1, Y11, Y13
+	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VMOVAPS      Y9, Y9
+	VFNMADD231PS Y4, Y11, Y7
 	VFNMADD231PS Y4, Y12, Y8
-	VFNMADD231PS Y4, Y13, Y9
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y8
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y13, Y9
+	VPERMPS      Y2, Y9, Y11
 	VPERMPS      Y2, Y10, Y12
-	VPERMPS      Y2, Y11, Y13
+	VADDPS       Y11, Y7, Y7
 	VADDPS       Y12, Y8, Y8
-	VADDPS       Y13, Y9, Y9
+	VMULPS       Y7, Y7, Y11
 	VMULPS       Y8, Y8, Y12
-	VMULPS       Y9, Y9, Y13
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
 	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y9, Y15
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
 	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y9, Y15
+	VMOVAPS      Y7, Y7
 	VMOVAPS      Y8, Y8
-	VMOVAPS      Y9, Y9
+	VFMADD231PS  Y13, Y11, Y7
 	VFMADD231PS  Y14, Y12, Y8
-	VFMADD231PS  Y15, Y13, Y9
+	VPERMPS      powers_0_8<>+0(SB), Y9, Y11
 	VPERMPS      powers_0_8<>+0(SB), Y10, Y12
-	VPERMPS      powers_0_8<>+0(SB), Y11, Y13
+	VPSLLD       $0x14, Y9, Y9
 	VPSLLD       $0x14, Y10, Y10
-	VPSLLD       $0x14, Y11, Y11
+	VPADDD       Y9, Y11, Y9
 	VPADDD       Y10, Y12, Y10
-	VPADDD       Y11, Y13, Y11
+	VSUBPS       all_3f800000<>+0(SB), Y9, Y11
 	VSUBPS       all_3f800000<>+0(SB), Y10, Y12
-	VSUBPS       all_3f800000<>+0(SB), Y11, Y13
+	VFMADD231PS  Y7, Y9, Y11
 	VFMADD231PS  Y8, Y10, Y12
-	VFMADD231PS  Y9, Y11, Y13
+	VADDPS       all_40000000<>+0(SB), Y11, Y7
 	VADDPS       all_40000000<>+0(SB), Y12, Y8
-	VADDPS       all_40000000<>+0(SB), Y13, Y9
+	VDIVPS       Y7, Y11, Y7
 	VDIVPS       Y8, Y12, Y8
-	VDIVPS       Y9, Y13, Y9
 	VPAND        all_80000000<>+0(SB), Y6, Y6
 	VPAND        all_80000000<>+0(SB), Y5, Y5
-	VPOR         Y6, Y8, Y6
-	VPOR         Y5, Y9, Y5
-	VPSRLD       $0x10, Y6, Y8
-	VPSRLD       $0x10, Y5, Y9
+	VPOR         Y6, Y7, Y6
+	VPOR         Y5, Y8, Y5
+	VPSRLD       $0x10, Y6, Y7
+	VPSRLD       $0x10, Y5, Y8
+	VPAND        all_00000001<>+0(SB), Y7, Y7
 	VPAND        all_00000001<>+0(SB), Y8, Y8
-	VPAND        all_00000001<>+0(SB), Y9, Y9
 	VPADDD       all_00007fff<>+0(SB), Y6, Y6
 	VPADDD       all_00007fff<>+0(SB), Y5, Y5
-	VPADDD       Y8, Y6, Y6
-	VPADDD       Y9, Y5, Y5
+	VPADDD       Y7, Y6, Y6
+	VPADDD       Y8, Y5, Y5
 	VPSRLD       $0x10, Y6, Y6
 	VPBLENDW     $0xaa, Y5, Y6, Y6
 	VMOVDQU      Y6, (CX)
@@ -2881,27 +2876,27 @@ single:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
-	VMOVAPS      Y1, Y8
-	VFMADD231PS  Y3, Y6, Y8
-	VSUBPS       Y1, Y8, Y9
+	VMOVAPS      Y1, Y7
+	VFMADD231PS  Y3, Y6, Y7
+	VSUBPS       Y1, Y7, Y8
 	VMOVAPS      Y6, Y6
-	VFNMADD231PS Y4, Y9, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y6
-	VPERMPS      Y2, Y8, Y9
-	VADDPS       Y9, Y6, Y6
-	VMULPS       Y6, Y6, Y9
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y10
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y10
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y10
+	VFNMADD231PS Y4, Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      Y2, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
 	VMOVAPS      Y6, Y6
-	VFMADD231PS  Y10, Y9, Y6
-	VPERMPS      powers_0_8<>+0(SB), Y8, Y9
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y9, Y8
-	VSUBPS       all_3f800000<>+0(SB), Y8, Y9
-	VFMADD231PS  Y6, Y8, Y9
-	VADDPS       all_40000000<>+0(SB), Y9, Y6
-	VDIVPS       Y6, Y9, Y6
+	VFMADD231PS  Y9, Y8, Y6
+	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VSUBPS       all_3f800000<>+0(SB), Y7, Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VADDPS       all_40000000<>+0(SB), Y8, Y6
+	VDIVPS       Y6, Y8, Y6
 	VPAND        all_80000000<>+0(SB), Y5, Y5
 	VPOR         Y5, Y6, Y5
 	VPSRLD       $0x10, Y5, Y6
@@ -2922,35 +2917,34 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), BX
-	SHLL         $0x10, BX
-	VMOVD        BX, X7
-	VPAND        all_7fffffff<>+0(SB), Y7, Y5
-	VMINPS       Y5, Y0, Y5
-	VADDPS       Y5, Y5, Y5
-	VMOVAPS      Y1, Y6
-	VFMADD231PS  Y3, Y5, Y6
-	VSUBPS       Y1, Y6, Y8
-	VMOVAPS      Y5, Y5
-	VFNMADD231PS Y4, Y8, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y5
-	VPERMPS      Y2, Y6, Y8
-	VADDPS       Y8, Y5, Y5
-	VMULPS       Y5, Y5, Y8
+	VPBROADCASTW (DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPAND        all_7fffffff<>+0(SB), Y5, Y6
+	VMINPS       Y6, Y0, Y6
+	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y1, Y7
+	VFMADD231PS  Y3, Y6, Y7
+	VSUBPS       Y1, Y7, Y8
+	VMOVAPS      Y6, Y6
+	VFNMADD231PS Y4, Y8, Y6
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VPERMPS      Y2, Y7, Y8
+	VADDPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y9
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y9, Y8, Y5
-	VPERMPS      powers_0_8<>+0(SB), Y6, Y8
-	VPSLLD       $0x14, Y6, Y6
-	VPADDD       Y6, Y8, Y6
-	VSUBPS       all_3f800000<>+0(SB), Y6, Y8
-	VFMADD231PS  Y5, Y6, Y8
-	VADDPS       all_40000000<>+0(SB), Y8, Y5
-	VDIVPS       Y5, Y8, Y5
-	VPAND        all_80000000<>+0(SB), Y7, Y6
-	VPOR         Y6, Y5, Y5
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
+	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y9, Y8, Y6
+	VPERMPS      powers_0_8<>+0(SB), Y7, Y8
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y7, Y8, Y7
+	VSUBPS       all_3f800000<>+0(SB), Y7, Y8
+	VFMADD231PS  Y6, Y7, Y8
+	VADDPS       all_40000000<>+0(SB), Y8, Y6
+	VDIVPS       Y6, Y8, Y6
+	VPAND        all_80000000<>+0(SB), Y5, Y5
+	VPOR         Y5, Y6, Y5
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
 	VPADDD       all_00007fff<>+0(SB), Y5, Y5
@@ -3240,44 +3234,44 @@ groups:
 	VMOVUPS     (DX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VMOVUPS     Y7, (CX)
@@ -3294,44 +3288,44 @@ single:
 	VMOVUPS     (DX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VMOVUPS     Y7, (CX)
@@ -3345,54 +3339,54 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS      (DX), X8
-	VMINPS      Y8, Y1, Y6
-	VMAXPS      Y6, Y0, Y6
-	VMULPS      Y6, Y6, Y7
-	VMOVAPS     Y7, Y9
-	VFMSUB231PS Y6, Y6, Y9
-	VMULPS      all_bdd2d3e8<>+0(SB), Y7, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y7, Y11
-	VMOVUPS     all_c0135761<>+0(SB), Y12
-	VMINPS      Y10, Y12, Y12
-	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMAXPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_b25e73ac<>+0(SB), Y12
-	VFMADD231PS all_310a8d56<>+0(SB), Y7, Y12
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y9
-	VFMADD231PS Y10, Y6, Y9
-	VSUBPS      Y3, Y9, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS Y10, Y6, Y11
-	VFMADD231PS Y7, Y6, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y7
-	VPSLLD      $0x14, Y9, Y9
-	VPADDD      Y9, Y7, Y7
-	VMULPS      Y11, Y7, Y9
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
-	VFMADD213PS Y5, Y11, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD231PS Y10, Y9, Y7
-	VADDPS      Y2, Y7, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y8, Y7
-	VBLENDVPS   Y7, Y8, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y8, Y7
-	VBLENDVPS   Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMOVSS      X6, (CX)
-	ADDQ        $+4, CX
-	ADDQ        $+4, DX
-	DECQ        AX
-	JNZ         element
+	VBROADCASTSS (DX), Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_c0135761<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y12
+	VMOVUPS      all_c0135761<>+0(SB), Y13
+	VMAXPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS  all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  Y10, Y7, Y9
+	VSUBPS       Y3, Y9, Y11
+	VMOVAPS      Y11, Y11
+	VFMSUB231PS  Y10, Y7, Y11
+	VFMADD231PS  Y8, Y7, Y11
+	VPERMPS      powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y11, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS  Y5, Y11, Y10
+	VFMADD213PS  Y4, Y11, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y6, Y8
+	VBLENDVPS    Y8, Y6, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVSS       X7, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -3996,44 +3990,44 @@ groups:
 	VCVTPH2PS   (DX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VCVTPS2PH   $0x00, Y7, (CX)
@@ -4050,44 +4044,44 @@ single:
 	VCVTPH2PS   (DX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VCVTPS2PH   $0x00, Y7, (CX)
@@ -4101,57 +4095,56 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	VMOVD       BX, X8
-	VCVTPH2PS   X8, X8
-	VMINPS      Y8, Y1, Y6
-	VMAXPS      Y6, Y0, Y6
-	VMULPS      Y6, Y6, Y7
-	VMOVAPS     Y7, Y9
-	VFMSUB231PS Y6, Y6, Y9
-	VMULPS      all_bdd2d3e8<>+0(SB), Y7, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y7, Y11
-	VMOVUPS     all_c0135761<>+0(SB), Y12
-	VMINPS      Y10, Y12, Y12
-	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMAXPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_b25e73ac<>+0(SB), Y12
-	VFMADD231PS all_310a8d56<>+0(SB), Y7, Y12
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y9
-	VFMADD231PS Y10, Y6, Y9
-	VSUBPS      Y3, Y9, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS Y10, Y6, Y11
-	VFMADD231PS Y7, Y6, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y7
-	VPSLLD      $0x14, Y9, Y9
-	VPADDD      Y9, Y7, Y7
-	VMULPS      Y11, Y7, Y9
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
-	VFMADD213PS Y5, Y11, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD231PS Y10, Y9, Y7
-	VADDPS      Y2, Y7, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y8, Y7
-	VBLENDVPS   Y7, Y8, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y8, Y7
-	VBLENDVPS   Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VCVTPS2PH   $0x00, X6, X6
-	VPEXTRW     $0x00, X6, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y6
+	VCVTPH2PS    X6, Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_c0135761<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y12
+	VMOVUPS      all_c0135761<>+0(SB), Y13
+	VMAXPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS  all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  Y10, Y7, Y9
+	VSUBPS       Y3, Y9, Y11
+	VMOVAPS      Y11, Y11
+	VFMSUB231PS  Y10, Y7, Y11
+	VFMADD231PS  Y8, Y7, Y11
+	VPERMPS      powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y11, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS  Y5, Y11, Y10
+	VFMADD213PS  Y4, Y11, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y6, Y8
+	VBLENDVPS    Y8, Y6, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VCVTPS2PH    $0x00, X7, X6
+	VPEXTRW      $0x00, X6, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -4440,44 +4433,44 @@ groups:
 	VPSLLD      $0x10, Y6, Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VPSRLD      $0x10, Y7, Y6
@@ -4502,44 +4495,44 @@ single:
 	VPSLLD      $0x10, Y6, Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y9
-	VMOVAPS     Y9, Y10
-	VFMSUB231PS Y7, Y7, Y10
-	VMULPS      all_bdd2d3e8<>+0(SB), Y9, Y11
-	VMOVAPS     Y11, Y12
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS     Y10, Y11
+	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_c0135761<>+0(SB), Y12
+	VMINPS      Y10, Y12, Y12
 	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMINPS      Y11, Y13, Y13
-	VMOVUPS     all_c0135761<>+0(SB), Y14
-	VMAXPS      Y11, Y14, Y14
-	VADDPS      Y14, Y13, Y11
-	VSUBPS      Y13, Y11, Y13
-	VSUBPS      Y13, Y14, Y13
-	VADDPS      Y13, Y12, Y12
-	VMOVUPS     all_b25e73ac<>+0(SB), Y13
-	VFMADD231PS all_310a8d56<>+0(SB), Y9, Y13
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y10, Y13
-	VADDPS      Y12, Y13, Y9
-	VMOVAPS     Y3, Y10
-	VFMADD231PS Y11, Y7, Y10
-	VSUBPS      Y3, Y10, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y11, Y7, Y12
-	VFMADD231PS Y9, Y7, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y10, Y9
-	VPSLLD      $0x14, Y10, Y10
-	VPADDD      Y10, Y9, Y9
-	VMULPS      Y12, Y9, Y10
-	VMOVUPS     all_3c1d947d<>+0(SB), Y11
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y11
-	VFMADD213PS Y5, Y12, Y11
-	VFMADD213PS Y4, Y12, Y11
-	VFMADD231PS Y11, Y10, Y9
-	VADDPS      Y2, Y9, Y9
-	VDIVPS      Y9, Y7, Y7
+	VMAXPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y8
+	VMOVAPS     Y3, Y9
+	VFMADD231PS Y10, Y7, Y9
+	VSUBPS      Y3, Y9, Y11
+	VMOVAPS     Y11, Y11
+	VFMSUB231PS Y10, Y7, Y11
+	VFMADD231PS Y8, Y7, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD      $0x14, Y9, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y11, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS Y5, Y11, Y10
+	VFMADD213PS Y4, Y11, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y8
+	VDIVPS      Y8, Y7, Y7
 	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y6, Y9
-	VBLENDVPS   Y9, Y6, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y6, Y8
+	VBLENDVPS   Y8, Y6, Y7, Y7
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
 	VPSRLD      $0x10, Y7, Y6
@@ -4560,60 +4553,59 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	SHLL        $0x10, BX
-	VMOVD       BX, X8
-	VMINPS      Y8, Y1, Y6
-	VMAXPS      Y6, Y0, Y6
-	VMULPS      Y6, Y6, Y7
-	VMOVAPS     Y7, Y9
-	VFMSUB231PS Y6, Y6, Y9
-	VMULPS      all_bdd2d3e8<>+0(SB), Y7, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_bdd2d3e8<>+0(SB), Y7, Y11
-	VMOVUPS     all_c0135761<>+0(SB), Y12
-	VMINPS      Y10, Y12, Y12
-	VMOVUPS     all_c0135761<>+0(SB), Y13
-	VMAXPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_b25e73ac<>+0(SB), Y12
-	VFMADD231PS all_310a8d56<>+0(SB), Y7, Y12
-	VFMADD231PS all_bdd2d3e8<>+0(SB), Y9, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y9
-	VFMADD231PS Y10, Y6, Y9
-	VSUBPS      Y3, Y9, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS Y10, Y6, Y11
-	VFMADD231PS Y7, Y6, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y7
-	VPSLLD      $0x14, Y9, Y9
-	VPADDD      Y9, Y7, Y7
-	VMULPS      Y11, Y7, Y9
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y11, Y10
-	VFMADD213PS Y5, Y11, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD231PS Y10, Y9, Y7
-	VADDPS      Y2, Y7, Y7
-	VDIVPS      Y7, Y6, Y6
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y8, Y7
-	VBLENDVPS   Y7, Y8, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y8, Y7
-	VBLENDVPS   Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VPSRLD      $0x10, Y6, Y7
-	VPAND       all_00000001<>+0(SB), Y7, Y7
-	VPADDD      all_00007fff<>+0(SB), Y6, Y6
-	VPADDD      Y7, Y6, Y6
-	VPEXTRW     $0x01, X6, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_bdd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_bdd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_c0135761<>+0(SB), Y12
+	VMINPS       Y10, Y12, Y12
+	VMOVUPS      all_c0135761<>+0(SB), Y13
+	VMAXPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_b25e73ac<>+0(SB), Y12
+	VFMADD231PS  all_310a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_bdd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  Y10, Y7, Y9
+	VSUBPS       Y3, Y9, Y11
+	VMOVAPS      Y11, Y11
+	VFMSUB231PS  Y10, Y7, Y11
+	VFMADD231PS  Y8, Y7, Y11
+	VPERMPS      powers_m40_8<>+0(SB), Y9, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y11, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y11, Y10
+	VFMADD213PS  Y5, Y11, Y10
+	VFMADD213PS  Y4, Y11, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y2, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y6, Y8
+	VBLENDVPS    Y8, Y6, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VPSRLD       $0x10, Y7, Y6
+	VPAND        all_00000001<>+0(SB), Y6, Y6
+	VPADDD       all_00007fff<>+0(SB), Y7, Y7
+	VPADDD       Y6, Y7, Y6
+	VPEXTRW      $0x01, X6, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -4945,17 +4937,17 @@ groups:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -5002,17 +4994,17 @@ single:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -5041,57 +5033,57 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS      (DX), X13
-	VPAND       all_7fffffff<>+0(SB), Y13, Y6
-	VMINPS      Y6, Y0, Y7
-	VMULPS      Y7, Y7, Y8
-	VMOVAPS     Y8, Y9
-	VFMSUB231PS Y7, Y7, Y9
-	VMOVAPS     Y1, Y10
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y8, Y10
-	VSUBPS      Y1, Y10, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS all_bf38aa3b<>+0(SB), Y8, Y11
-	VFMADD231PS all_b2257060<>+0(SB), Y8, Y11
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y9, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y8
-	VMOVUPS     all_3e99999a<>+0(SB), Y9
-	VFMADD213PS all_3f800000<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
-	VMULPS      Y8, Y7, Y9
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y12
-	VFMADD213PS all_b6a12298<>+0(SB), Y9, Y12
-	VFMADD213PS all_37829e94<>+0(SB), Y9, Y12
-	VFMADD213PS all_36f6f889<>+0(SB), Y9, Y12
-	VFMADD213PS all_386e3857<>+0(SB), Y9, Y12
-	VFMADD213PS all_ba945aad<>+0(SB), Y9, Y12
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y9, Y12
-	VFMADD213PS all_3d63df7f<>+0(SB), Y9, Y12
-	VFMADD213PS all_be7eeab1<>+0(SB), Y9, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y12
-	VMULPS      Y8, Y12, Y8
-	VMULPS      Y7, Y8, Y7
-	VPERMPS     powers_38_8<>+0(SB), Y10, Y8
-	VPSLLD      $0x14, Y10, Y9
-	VPADDD      Y9, Y8, Y8
-	VMULPS      Y11, Y8, Y9
-	VMOVAPS     Y5, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD213PS Y3, Y11, Y10
-	VFMADD213PS Y2, Y11, Y10
-	VFMADD231PS Y10, Y9, Y8
-	VMULPS      Y8, Y7, Y7
-	VMULPS      all_2c800000<>+0(SB), Y7, Y7
-	VMULPS      all_3f000000<>+0(SB), Y13, Y8
-	VFMADD231PS all_3f000000<>+0(SB), Y6, Y8
-	VSUBPS      Y7, Y8, Y6
-	VPAND       all_80000000<>+0(SB), Y13, Y7
-	VPOR        Y7, Y6, Y6
-	VMOVSS      X6, (CX)
-	ADDQ        $+4, CX
-	ADDQ        $+4, DX
-	DECQ        AX
-	JNZ         element
+	VBROADCASTSS (DX), Y6
+	VPAND        all_7fffffff<>+0(SB), Y6, Y7
+	VMINPS       Y7, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VMULPS       Y8, Y9, Y8
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y9
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y9, Y9
+	VMULPS       Y12, Y9, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y9
+	VMULPS       Y9, Y8, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VMULPS       all_3f000000<>+0(SB), Y6, Y9
+	VFMADD231PS  all_3f000000<>+0(SB), Y7, Y9
+	VSUBPS       Y8, Y9, Y7
+	VPAND        all_80000000<>+0(SB), Y6, Y6
+	VPOR         Y6, Y7, Y6
+	VMOVSS       X6, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -5692,17 +5684,17 @@ groups:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -5749,17 +5741,17 @@ single:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -5788,60 +5780,59 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	VMOVD       BX, X13
-	VCVTPH2PS   X13, X13
-	VPAND       all_7fffffff<>+0(SB), Y13, Y6
-	VMINPS      Y6, Y0, Y7
-	VMULPS      Y7, Y7, Y8
-	VMOVAPS     Y8, Y9
-	VFMSUB231PS Y7, Y7, Y9
-	VMOVAPS     Y1, Y10
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y8, Y10
-	VSUBPS      Y1, Y10, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS all_bf38aa3b<>+0(SB), Y8, Y11
-	VFMADD231PS all_b2257060<>+0(SB), Y8, Y11
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y9, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y8
-	VMOVUPS     all_3e99999a<>+0(SB), Y9
-	VFMADD213PS all_3f800000<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
-	VMULPS      Y8, Y7, Y9
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y12
-	VFMADD213PS all_b6a12298<>+0(SB), Y9, Y12
-	VFMADD213PS all_37829e94<>+0(SB), Y9, Y12
-	VFMADD213PS all_36f6f889<>+0(SB), Y9, Y12
-	VFMADD213PS all_386e3857<>+0(SB), Y9, Y12
-	VFMADD213PS all_ba945aad<>+0(SB), Y9, Y12
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y9, Y12
-	VFMADD213PS all_3d63df7f<>+0(SB), Y9, Y12
-	VFMADD213PS all_be7eeab1<>+0(SB), Y9, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y12
-	VMULPS      Y8, Y12, Y8
-	VMULPS      Y7, Y8, Y7
-	VPERMPS     powers_38_8<>+0(SB), Y10, Y8
-	VPSLLD      $0x14, Y10, Y9
-	VPADDD      Y9, Y8, Y8
-	VMULPS      Y11, Y8, Y9
-	VMOVAPS     Y5, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD213PS Y3, Y11, Y10
-	VFMADD213PS Y2, Y11, Y10
-	VFMADD231PS Y10, Y9, Y8
-	VMULPS      Y8, Y7, Y7
-	VMULPS      all_2c800000<>+0(SB), Y7, Y7
-	VMULPS      all_3f000000<>+0(SB), Y13, Y8
-	VFMADD231PS all_3f000000<>+0(SB), Y6, Y8
-	VSUBPS      Y7, Y8, Y6
-	VPAND       all_80000000<>+0(SB), Y13, Y7
-	VPOR        Y7, Y6, Y6
-	VCVTPS2PH   $0x00, X6, X6
-	VPEXTRW     $0x00, X6, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y6
+	VCVTPH2PS    X6, Y6
+	VPAND        all_7fffffff<>+0(SB), Y6, Y7
+	VMINPS       Y7, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VMULPS       Y8, Y9, Y8
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y9
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y9, Y9
+	VMULPS       Y12, Y9, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y9
+	VMULPS       Y9, Y8, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VMULPS       all_3f000000<>+0(SB), Y6, Y9
+	VFMADD231PS  all_3f000000<>+0(SB), Y7, Y9
+	VSUBPS       Y8, Y9, Y7
+	VPAND        all_80000000<>+0(SB), Y6, Y6
+	VPOR         Y6, Y7, Y6
+	VCVTPS2PH    $0x00, X6, X6
+	VPEXTRW      $0x00, X6, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -6163,17 +6154,17 @@ groups:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -6228,17 +6219,17 @@ single:
 	VFMADD213PS all_3f800000<>+0(SB), Y8, Y10
 	VDIVPS      Y10, Y9, Y9
 	VMULPS      Y9, Y8, Y10
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y14
-	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y14
-	VFMADD213PS all_37829e94<>+0(SB), Y10, Y14
-	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y14
-	VFMADD213PS all_386e3857<>+0(SB), Y10, Y14
-	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y14
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y14
-	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y14
-	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y10, Y14
-	VMULPS      Y9, Y14, Y9
+	VMOVUPS     all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y10, Y13
+	VMULPS      Y9, Y13, Y9
 	VMULPS      Y8, Y9, Y8
 	VPERMPS     powers_38_8<>+0(SB), Y11, Y9
 	VPSLLD      $0x14, Y11, Y10
@@ -6274,63 +6265,62 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	SHLL        $0x10, BX
-	VMOVD       BX, X13
-	VPAND       all_7fffffff<>+0(SB), Y13, Y6
-	VMINPS      Y6, Y0, Y7
-	VMULPS      Y7, Y7, Y8
-	VMOVAPS     Y8, Y9
-	VFMSUB231PS Y7, Y7, Y9
-	VMOVAPS     Y1, Y10
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y8, Y10
-	VSUBPS      Y1, Y10, Y11
-	VMOVAPS     Y11, Y11
-	VFMSUB231PS all_bf38aa3b<>+0(SB), Y8, Y11
-	VFMADD231PS all_b2257060<>+0(SB), Y8, Y11
-	VFMADD231PS all_bf38aa3b<>+0(SB), Y9, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y8
-	VMOVUPS     all_3e99999a<>+0(SB), Y9
-	VFMADD213PS all_3f800000<>+0(SB), Y7, Y9
-	VDIVPS      Y9, Y8, Y8
-	VMULPS      Y8, Y7, Y9
-	VMOVUPS     all_34d9fcd9<>+0(SB), Y12
-	VFMADD213PS all_b6a12298<>+0(SB), Y9, Y12
-	VFMADD213PS all_37829e94<>+0(SB), Y9, Y12
-	VFMADD213PS all_36f6f889<>+0(SB), Y9, Y12
-	VFMADD213PS all_386e3857<>+0(SB), Y9, Y12
-	VFMADD213PS all_ba945aad<>+0(SB), Y9, Y12
-	VFMADD213PS all_bb0f5c8e<>+0(SB), Y9, Y12
-	VFMADD213PS all_3d63df7f<>+0(SB), Y9, Y12
-	VFMADD213PS all_be7eeab1<>+0(SB), Y9, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y12
-	VMULPS      Y8, Y12, Y8
-	VMULPS      Y7, Y8, Y7
-	VPERMPS     powers_38_8<>+0(SB), Y10, Y8
-	VPSLLD      $0x14, Y10, Y9
-	VPADDD      Y9, Y8, Y8
-	VMULPS      Y11, Y8, Y9
-	VMOVAPS     Y5, Y10
-	VFMADD213PS Y4, Y11, Y10
-	VFMADD213PS Y3, Y11, Y10
-	VFMADD213PS Y2, Y11, Y10
-	VFMADD231PS Y10, Y9, Y8
-	VMULPS      Y8, Y7, Y7
-	VMULPS      all_2c800000<>+0(SB), Y7, Y7
-	VMULPS      all_3f000000<>+0(SB), Y13, Y8
-	VFMADD231PS all_3f000000<>+0(SB), Y6, Y8
-	VSUBPS      Y7, Y8, Y6
-	VPAND       all_80000000<>+0(SB), Y13, Y7
-	VPOR        Y7, Y6, Y6
-	VPSRLD      $0x10, Y6, Y7
-	VPAND       all_00000001<>+0(SB), Y7, Y7
-	VPADDD      all_00007fff<>+0(SB), Y6, Y6
-	VPADDD      Y7, Y6, Y6
-	VPEXTRW     $0x01, X6, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VPAND        all_7fffffff<>+0(SB), Y6, Y7
+	VMINPS       Y7, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VMULPS       Y8, Y9, Y8
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y9
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y9, Y9
+	VMULPS       Y12, Y9, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y9
+	VMULPS       Y9, Y8, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VMULPS       all_3f000000<>+0(SB), Y6, Y9
+	VFMADD231PS  all_3f000000<>+0(SB), Y7, Y9
+	VSUBPS       Y8, Y9, Y7
+	VPAND        all_80000000<>+0(SB), Y6, Y6
+	VPOR         Y6, Y7, Y6
+	VPSRLD       $0x10, Y6, Y7
+	VPAND        all_00000001<>+0(SB), Y7, Y7
+	VPADDD       all_00007fff<>+0(SB), Y6, Y6
+	VPADDD       Y7, Y6, Y6
+	VPEXTRW      $0x01, X6, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -6666,50 +6656,50 @@ groups:
 	VMINPS      Y4, Y1, Y6
 	VMAXPS      Y5, Y0, Y5
 	VMAXPS      Y6, Y0, Y6
+	VMOVUPS     all_49c00000<>+0(SB), Y7
 	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VMOVUPS     all_49c00000<>+0(SB), Y9
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y9
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
 	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS     Y5, Y12
-	VMOVAPS     Y6, Y13
+	VMOVAPS     Y5, Y11
+	VMOVAPS     Y6, Y12
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
 	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
 	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
+	VPSLLD      $0x14, Y7, Y13
 	VPSLLD      $0x14, Y8, Y14
-	VPSLLD      $0x14, Y9, Y15
+	VPADDD      Y13, Y9, Y9
 	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
 	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
+	VADDPS      Y7, Y11, Y7
 	VADDPS      Y8, Y12, Y8
-	VADDPS      Y9, Y13, Y9
+	VMULPS      Y7, Y9, Y11
 	VMULPS      Y8, Y10, Y12
-	VMULPS      Y9, Y11, Y13
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
 	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
 	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
 	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
+	VFMADD231PS Y13, Y11, Y9
 	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
+	VADDPS      Y2, Y9, Y7
 	VADDPS      Y2, Y10, Y8
-	VADDPS      Y2, Y11, Y9
-	VDIVPS      Y8, Y5, Y5
-	VDIVPS      Y9, Y6, Y6
+	VDIVPS      Y7, Y5, Y5
+	VDIVPS      Y8, Y6, Y6
 	VMULPS      Y2, Y5, Y5
 	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y3, Y8
-	VBLENDVPS   Y8, Y3, Y5, Y5
-	VCMPPS      $0x1e, Y1, Y4, Y8
-	VBLENDVPS   Y8, Y4, Y6, Y6
+	VCMPPS      $0x1e, Y1, Y3, Y7
+	VBLENDVPS   Y7, Y3, Y5, Y5
+	VCMPPS      $0x1e, Y1, Y4, Y7
+	VBLENDVPS   Y7, Y4, Y6, Y6
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
 	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y5, Y5
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y3
@@ -6732,20 +6722,20 @@ single:
 	VMOVUPS     all_49c00000<>+0(SB), Y5
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
 	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS     Y4, Y8
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y8
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y8
+	VMOVAPS     Y4, Y7
+	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
 	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD      $0x14, Y5, Y9
-	VPADDD      Y9, Y6, Y6
+	VPSLLD      $0x14, Y5, Y8
+	VPADDD      Y8, Y6, Y6
 	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS      Y5, Y8, Y5
-	VMULPS      Y5, Y6, Y8
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y9
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y9
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y9
-	VFMADD231PS Y9, Y8, Y6
+	VADDPS      Y5, Y7, Y5
+	VMULPS      Y5, Y6, Y7
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS Y8, Y7, Y6
 	VADDPS      Y2, Y6, Y5
 	VDIVPS      Y5, Y4, Y4
 	VMULPS      Y2, Y4, Y4
@@ -6764,38 +6754,38 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS      (DX), X7
-	VMINPS      Y7, Y1, Y3
-	VMAXPS      Y3, Y0, Y3
-	VMOVUPS     all_49c00000<>+0(SB), Y4
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y4
-	VSUBPS      all_49c00000<>+0(SB), Y4, Y5
-	VMOVAPS     Y3, Y6
-	VFMADD231PS all_3f316000<>+0(SB), Y5, Y6
-	VFMADD231PS all_3990bfbf<>+0(SB), Y5, Y6
-	VPERMPS     powers_m40_8<>+0(SB), Y4, Y5
-	VPSLLD      $0x14, Y4, Y8
-	VPADDD      Y8, Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y4, Y4
-	VADDPS      Y4, Y6, Y4
-	VMULPS      Y4, Y5, Y6
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y4, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y4, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y4, Y8
-	VFMADD231PS Y8, Y6, Y5
-	VADDPS      Y2, Y5, Y4
-	VDIVPS      Y4, Y3, Y3
-	VMULPS      Y2, Y3, Y3
-	VCMPPS      $0x1e, Y1, Y7, Y4
-	VBLENDVPS   Y4, Y7, Y3, Y3
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y7, Y4
-	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y3, Y3
-	VMOVSS      X3, (CX)
-	ADDQ        $+4, CX
-	ADDQ        $+4, DX
-	DECQ        AX
-	JNZ         element
+	VBROADCASTSS (DX), Y3
+	VMINPS       Y3, Y1, Y4
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      all_49c00000<>+0(SB), Y5
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y7
+	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
+	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
+	VPSLLD       $0x14, Y5, Y8
+	VPADDD       Y8, Y6, Y6
+	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y7, Y5
+	VMULPS       Y5, Y6, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VADDPS       Y2, Y6, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, Y1, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y4
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
+	VMOVSS       X4, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -7163,50 +7153,50 @@ groups:
 	VMINPS      Y4, Y1, Y6
 	VMAXPS      Y5, Y0, Y5
 	VMAXPS      Y6, Y0, Y6
+	VMOVUPS     all_49c00000<>+0(SB), Y7
 	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VMOVUPS     all_49c00000<>+0(SB), Y9
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y9
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
 	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS     Y5, Y12
-	VMOVAPS     Y6, Y13
+	VMOVAPS     Y5, Y11
+	VMOVAPS     Y6, Y12
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
 	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
 	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
+	VPSLLD      $0x14, Y7, Y13
 	VPSLLD      $0x14, Y8, Y14
-	VPSLLD      $0x14, Y9, Y15
+	VPADDD      Y13, Y9, Y9
 	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
 	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
+	VADDPS      Y7, Y11, Y7
 	VADDPS      Y8, Y12, Y8
-	VADDPS      Y9, Y13, Y9
+	VMULPS      Y7, Y9, Y11
 	VMULPS      Y8, Y10, Y12
-	VMULPS      Y9, Y11, Y13
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
 	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
 	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
 	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
+	VFMADD231PS Y13, Y11, Y9
 	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
+	VADDPS      Y2, Y9, Y7
 	VADDPS      Y2, Y10, Y8
-	VADDPS      Y2, Y11, Y9
-	VDIVPS      Y8, Y5, Y5
-	VDIVPS      Y9, Y6, Y6
+	VDIVPS      Y7, Y5, Y5
+	VDIVPS      Y8, Y6, Y6
 	VMULPS      Y2, Y5, Y5
 	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y3, Y8
-	VBLENDVPS   Y8, Y3, Y5, Y5
-	VCMPPS      $0x1e, Y1, Y4, Y8
-	VBLENDVPS   Y8, Y4, Y6, Y6
+	VCMPPS      $0x1e, Y1, Y3, Y7
+	VBLENDVPS   Y7, Y3, Y5, Y5
+	VCMPPS      $0x1e, Y1, Y4, Y7
+	VBLENDVPS   Y7, Y4, Y6, Y6
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
 	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y5, Y5
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y3
@@ -7229,20 +7219,20 @@ single:
 	VMOVUPS     all_49c00000<>+0(SB), Y5
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
 	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS     Y4, Y8
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y8
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y8
+	VMOVAPS     Y4, Y7
+	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
 	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD      $0x14, Y5, Y9
-	VPADDD      Y9, Y6, Y6
+	VPSLLD      $0x14, Y5, Y8
+	VPADDD      Y8, Y6, Y6
 	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS      Y5, Y8, Y5
-	VMULPS      Y5, Y6, Y8
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y9
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y9
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y9
-	VFMADD231PS Y9, Y8, Y6
+	VADDPS      Y5, Y7, Y5
+	VMULPS      Y5, Y6, Y7
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS Y8, Y7, Y6
 	VADDPS      Y2, Y6, Y5
 	VDIVPS      Y5, Y4, Y4
 	VMULPS      Y2, Y4, Y4
@@ -7261,41 +7251,40 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	VMOVD       BX, X7
-	VCVTPH2PS   X7, X7
-	VMINPS      Y7, Y1, Y3
-	VMAXPS      Y3, Y0, Y3
-	VMOVUPS     all_49c00000<>+0(SB), Y4
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y4
-	VSUBPS      all_49c00000<>+0(SB), Y4, Y5
-	VMOVAPS     Y3, Y6
-	VFMADD231PS all_3f316000<>+0(SB), Y5, Y6
-	VFMADD231PS all_3990bfbf<>+0(SB), Y5, Y6
-	VPERMPS     powers_m40_8<>+0(SB), Y4, Y5
-	VPSLLD      $0x14, Y4, Y8
-	VPADDD      Y8, Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y4, Y4
-	VADDPS      Y4, Y6, Y4
-	VMULPS      Y4, Y5, Y6
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y4, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y4, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y4, Y8
-	VFMADD231PS Y8, Y6, Y5
-	VADDPS      Y2, Y5, Y4
-	VDIVPS      Y4, Y3, Y3
-	VMULPS      Y2, Y3, Y3
-	VCMPPS      $0x1e, Y1, Y7, Y4
-	VBLENDVPS   Y4, Y7, Y3, Y3
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y7, Y4
-	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y3, Y3
-	VCVTPS2PH   $0x00, X3, X3
-	VPEXTRW     $0x00, X3, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y3
+	VCVTPH2PS    X3, Y3
+	VMINPS       Y3, Y1, Y4
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      all_49c00000<>+0(SB), Y5
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y7
+	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
+	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
+	VPSLLD       $0x14, Y5, Y8
+	VPADDD       Y8, Y6, Y6
+	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y7, Y5
+	VMULPS       Y5, Y6, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VADDPS       Y2, Y6, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, Y1, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y4
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
+	VCVTPS2PH    $0x00, X4, X3
+	VPEXTRW      $0x00, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -7524,66 +7513,66 @@ groups:
 	VMOVDQU     (DX), Y3
 	VPSLLD      $0x10, Y3, Y4
 	VPAND       all_ffff0000<>+0(SB), Y3, Y3
-	VMINPS      Y4, Y1, Y6
-	VMINPS      Y3, Y1, Y7
+	VMINPS      Y4, Y1, Y5
+	VMINPS      Y3, Y1, Y6
+	VMAXPS      Y5, Y0, Y5
 	VMAXPS      Y6, Y0, Y6
-	VMAXPS      Y7, Y0, Y7
+	VMOVUPS     all_49c00000<>+0(SB), Y7
 	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VMOVUPS     all_49c00000<>+0(SB), Y9
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y7, Y9
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
 	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
+	VMOVAPS     Y5, Y11
 	VMOVAPS     Y6, Y12
-	VMOVAPS     Y7, Y13
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
 	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
 	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
+	VPSLLD      $0x14, Y7, Y13
 	VPSLLD      $0x14, Y8, Y14
-	VPSLLD      $0x14, Y9, Y15
+	VPADDD      Y13, Y9, Y9
 	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
 	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
+	VADDPS      Y7, Y11, Y7
 	VADDPS      Y8, Y12, Y8
-	VADDPS      Y9, Y13, Y9
+	VMULPS      Y7, Y9, Y11
 	VMULPS      Y8, Y10, Y12
-	VMULPS      Y9, Y11, Y13
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
 	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
 	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
 	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
 	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
+	VFMADD231PS Y13, Y11, Y9
 	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
+	VADDPS      Y2, Y9, Y7
 	VADDPS      Y2, Y10, Y8
-	VADDPS      Y2, Y11, Y9
+	VDIVPS      Y7, Y5, Y5
 	VDIVPS      Y8, Y6, Y6
-	VDIVPS      Y9, Y7, Y7
+	VMULPS      Y2, Y5, Y5
 	VMULPS      Y2, Y6, Y6
-	VMULPS      Y2, Y7, Y7
-	VCMPPS      $0x1e, Y1, Y4, Y8
-	VBLENDVPS   Y8, Y4, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y3, Y8
-	VBLENDVPS   Y8, Y3, Y7, Y7
+	VCMPPS      $0x1e, Y1, Y4, Y7
+	VBLENDVPS   Y7, Y4, Y5, Y5
+	VCMPPS      $0x1e, Y1, Y3, Y7
+	VBLENDVPS   Y7, Y3, Y6, Y6
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y4
-	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y6, Y6
+	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y5, Y5
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y7, Y7
-	VPSRLD      $0x10, Y6, Y3
-	VPSRLD      $0x10, Y7, Y4
+	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y6, Y6
+	VPSRLD      $0x10, Y5, Y3
+	VPSRLD      $0x10, Y6, Y4
 	VPAND       all_00000001<>+0(SB), Y3, Y3
 	VPAND       all_00000001<>+0(SB), Y4, Y4
+	VPADDD      all_00007fff<>+0(SB), Y5, Y5
 	VPADDD      all_00007fff<>+0(SB), Y6, Y6
-	VPADDD      all_00007fff<>+0(SB), Y7, Y7
-	VPADDD      Y3, Y6, Y3
-	VPADDD      Y4, Y7, Y4
+	VPADDD      Y3, Y5, Y3
+	VPADDD      Y4, Y6, Y4
 	VPSRLD      $0x10, Y3, Y3
 	VPBLENDW    $0xaa, Y4, Y3, Y3
 	VMOVDQU     Y3, (CX)
@@ -7601,28 +7590,28 @@ single:
 	VPSLLD      $0x10, Y3, Y3
 	VMINPS      Y3, Y1, Y4
 	VMAXPS      Y4, Y0, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y6
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y6
-	VSUBPS      all_49c00000<>+0(SB), Y6, Y7
-	VMOVAPS     Y4, Y8
-	VFMADD231PS all_3f316000<>+0(SB), Y7, Y8
-	VFMADD231PS all_3990bfbf<>+0(SB), Y7, Y8
-	VPERMPS     powers_m40_8<>+0(SB), Y6, Y7
-	VPSLLD      $0x14, Y6, Y9
-	VPADDD      Y9, Y7, Y7
-	VPERMPS     powersLow_1_8<>+0(SB), Y6, Y6
-	VADDPS      Y6, Y8, Y6
-	VMULPS      Y6, Y7, Y8
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS all_be2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS all_bf800000<>+0(SB), Y6, Y9
-	VFMADD231PS Y9, Y8, Y7
-	VADDPS      Y2, Y7, Y6
-	VDIVPS      Y6, Y4, Y4
+	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
+	VMOVAPS     Y4, Y7
+	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
+	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
+	VPSLLD      $0x14, Y5, Y8
+	VPADDD      Y8, Y6, Y6
+	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
+	VADDPS      Y5, Y7, Y5
+	VMULPS      Y5, Y6, Y7
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS Y8, Y7, Y6
+	VADDPS      Y2, Y6, Y5
+	VDIVPS      Y5, Y4, Y4
 	VMULPS      Y2, Y4, Y4
-	VCMPPS      $0x1e, Y1, Y3, Y6
-	VBLENDVPS   Y6, Y3, Y4, Y4
+	VCMPPS      $0x1e, Y1, Y3, Y5
+	VBLENDVPS   Y5, Y3, Y4, Y4
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
 	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y4, Y4
 	VPSRLD      $0x10, Y4, Y3
@@ -7643,44 +7632,43 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), BX
-	SHLL        $0x10, BX
-	VMOVD       BX, X5
-	VMINPS      Y5, Y1, Y3
-	VMAXPS      Y3, Y0, Y3
-	VMOVUPS     all_49c00000<>+0(SB), Y4
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y4
-	VSUBPS      all_49c00000<>+0(SB), Y4, Y6
-	VMOVAPS     Y3, Y7
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS     powers_m40_8<>+0(SB), Y4, Y6
-	VPSLLD      $0x14, Y4, Y8
-	VPADDD      Y8, Y6, Y6
-	VPERMPS     powersLow_1_8<>+0(SB), Y4, Y4
-	VADDPS      Y4, Y7, Y4
-	VMULPS      Y4, Y6, Y7
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y4, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y4, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y4, Y8
-	VFMADD231PS Y8, Y7, Y6
-	VADDPS      Y2, Y6, Y4
-	VDIVPS      Y4, Y3, Y3
-	VMULPS      Y2, Y3, Y3
-	VCMPPS      $0x1e, Y1, Y5, Y4
-	VBLENDVPS   Y4, Y5, Y3, Y3
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y5, Y4
-	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y3, Y3
-	VPSRLD      $0x10, Y3, Y4
-	VPAND       all_00000001<>+0(SB), Y4, Y4
-	VPADDD      all_00007fff<>+0(SB), Y3, Y3
-	VPADDD      Y4, Y3, Y3
-	VPEXTRW     $0x01, X3, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMINPS       Y3, Y1, Y4
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      all_49c00000<>+0(SB), Y5
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
+	VMOVAPS      Y4, Y7
+	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
+	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
+	VPSLLD       $0x14, Y5, Y8
+	VPADDD       Y8, Y6, Y6
+	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
+	VADDPS       Y5, Y7, Y5
+	VMULPS       Y5, Y6, Y7
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
+	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
+	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VADDPS       Y2, Y6, Y5
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VCMPPS       $0x1e, Y1, Y3, Y5
+	VBLENDVPS    Y5, Y3, Y4, Y4
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
+	VPSRLD       $0x10, Y4, Y3
+	VPAND        all_00000001<>+0(SB), Y3, Y3
+	VPADDD       all_00007fff<>+0(SB), Y4, Y4
+	VPADDD       Y3, Y4, Y3
+	VPEXTRW      $0x01, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -7949,43 +7937,43 @@ groups:
 	VMOVUPS     all_c2dc0000<>+0(SB), Y4
 	VMAXPS      Y5, Y4, Y4
 	VMOVUPS     all_49c00000<>+0(SB), Y5
-	VMOVUPS     all_49c00000<>+0(SB), Y9
+	VMOVUPS     all_49c00000<>+0(SB), Y7
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS     Y6, Y12
-	VMOVAPS     Y4, Y13
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
-	VPSLLD      $0x14, Y5, Y14
-	VPSLLD      $0x14, Y9, Y15
-	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y4, Y11
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
+	VPSLLD      $0x14, Y5, Y12
+	VPSLLD      $0x14, Y7, Y13
+	VPADDD      Y12, Y8, Y8
+	VPADDD      Y13, Y9, Y9
 	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
-	VADDPS      Y5, Y12, Y5
-	VADDPS      Y9, Y13, Y9
-	VMULPS      Y5, Y10, Y12
-	VMULPS      Y9, Y11, Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
-	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
-	VADDPS      all_2b800000<>+0(SB), Y10, Y5
-	VADDPS      all_2b800000<>+0(SB), Y11, Y9
+	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
+	VADDPS      Y5, Y10, Y5
+	VADDPS      Y7, Y11, Y7
+	VMULPS      Y5, Y8, Y10
+	VMULPS      Y7, Y9, Y11
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
+	VFMADD231PS Y12, Y10, Y8
+	VFMADD231PS Y13, Y11, Y9
+	VADDPS      all_2b800000<>+0(SB), Y8, Y5
+	VADDPS      all_2b800000<>+0(SB), Y9, Y7
 	VDIVPS      Y5, Y6, Y5
-	VDIVPS      Y9, Y4, Y4
+	VDIVPS      Y7, Y4, Y4
 	VMULPS      all_2b800000<>+0(SB), Y5, Y5
 	VMULPS      all_2b800000<>+0(SB), Y4, Y4
 	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
@@ -8054,43 +8042,43 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS      (DX), X7
-	VMOVSS      (BX), X8
-	VMOVUPS     all_41900000<>+0(SB), Y0
-	VMINPS      Y7, Y0, Y0
-	VMOVUPS     all_c2dc0000<>+0(SB), Y1
-	VMAXPS      Y0, Y1, Y1
-	VMOVUPS     all_49c00000<>+0(SB), Y0
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS      all_49c00000<>+0(SB), Y0, Y2
-	VMOVAPS     Y1, Y3
-	VFMADD231PS all_3f316000<>+0(SB), Y2, Y3
-	VFMADD231PS all_3990bfbf<>+0(SB), Y2, Y3
-	VPERMPS     powers_m40_8<>+0(SB), Y0, Y2
-	VPSLLD      $0x14, Y0, Y4
-	VPADDD      Y4, Y2, Y2
-	VPERMPS     powersLow_1_8<>+0(SB), Y0, Y0
-	VADDPS      Y0, Y3, Y0
-	VMULPS      Y0, Y2, Y3
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y4
-	VFMADD213PS all_be2aae12<>+0(SB), Y0, Y4
-	VFMADD213PS all_3f000000<>+0(SB), Y0, Y4
-	VFMADD213PS all_bf800000<>+0(SB), Y0, Y4
-	VFMADD231PS Y4, Y3, Y2
-	VADDPS      all_2b800000<>+0(SB), Y2, Y0
-	VDIVPS      Y0, Y1, Y0
-	VMULPS      all_2b800000<>+0(SB), Y0, Y0
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y7, Y1
-	VBLENDVPS   Y1, Y7, Y0, Y0
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y7, Y1
-	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS      Y8, Y0, Y0
-	VMOVSS      X0, (CX)
-	ADDQ        $+4, CX
-	ADDQ        $+4, DX
-	ADDQ        $+4, BX
-	DECQ        AX
-	JNZ         element
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
+	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y6
+	VPADDD       Y6, Y4, Y4
+	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y5
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_2b800000<>+0(SB), Y4, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       all_2b800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y2
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y1, Y2, Y0
+	VMOVSS       X0, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -8291,43 +8279,43 @@ groups:
 	VMOVUPS     all_c2dc0000<>+0(SB), Y4
 	VMAXPS      Y5, Y4, Y4
 	VMOVUPS     all_49c00000<>+0(SB), Y5
-	VMOVUPS     all_49c00000<>+0(SB), Y9
+	VMOVUPS     all_49c00000<>+0(SB), Y7
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS     Y6, Y12
-	VMOVAPS     Y4, Y13
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
-	VPSLLD      $0x14, Y5, Y14
-	VPSLLD      $0x14, Y9, Y15
-	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y4, Y11
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
+	VPSLLD      $0x14, Y5, Y12
+	VPSLLD      $0x14, Y7, Y13
+	VPADDD      Y12, Y8, Y8
+	VPADDD      Y13, Y9, Y9
 	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
-	VADDPS      Y5, Y12, Y5
-	VADDPS      Y9, Y13, Y9
-	VMULPS      Y5, Y10, Y12
-	VMULPS      Y9, Y11, Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
-	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
-	VADDPS      all_2b800000<>+0(SB), Y10, Y5
-	VADDPS      all_2b800000<>+0(SB), Y11, Y9
+	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
+	VADDPS      Y5, Y10, Y5
+	VADDPS      Y7, Y11, Y7
+	VMULPS      Y5, Y8, Y10
+	VMULPS      Y7, Y9, Y11
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
+	VFMADD231PS Y12, Y10, Y8
+	VFMADD231PS Y13, Y11, Y9
+	VADDPS      all_2b800000<>+0(SB), Y8, Y5
+	VADDPS      all_2b800000<>+0(SB), Y9, Y7
 	VDIVPS      Y5, Y6, Y5
-	VDIVPS      Y9, Y4, Y4
+	VDIVPS      Y7, Y4, Y4
 	VMULPS      all_2b800000<>+0(SB), Y5, Y5
 	VMULPS      all_2b800000<>+0(SB), Y4, Y4
 	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
@@ -8396,48 +8384,46 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), SI
-	VMOVD       SI, X7
-	VCVTPH2PS   X7, X7
-	MOVWLZX     (BX), SI
-	VMOVD       SI, X8
-	VCVTPH2PS   X8, X8
-	VMOVUPS     all_41900000<>+0(SB), Y0
-	VMINPS      Y7, Y0, Y0
-	VMOVUPS     all_c2dc0000<>+0(SB), Y1
-	VMAXPS      Y0, Y1, Y1
-	VMOVUPS     all_49c00000<>+0(SB), Y0
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS      all_49c00000<>+0(SB), Y0, Y2
-	VMOVAPS     Y1, Y3
-	VFMADD231PS all_3f316000<>+0(SB), Y2, Y3
-	VFMADD231PS all_3990bfbf<>+0(SB), Y2, Y3
-	VPERMPS     powers_m40_8<>+0(SB), Y0, Y2
-	VPSLLD      $0x14, Y0, Y4
-	VPADDD      Y4, Y2, Y2
-	VPERMPS     powersLow_1_8<>+0(SB), Y0, Y0
-	VADDPS      Y0, Y3, Y0
-	VMULPS      Y0, Y2, Y3
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y4
-	VFMADD213PS all_be2aae12<>+0(SB), Y0, Y4
-	VFMADD213PS all_3f000000<>+0(SB), Y0, Y4
-	VFMADD213PS all_bf800000<>+0(SB), Y0, Y4
-	VFMADD231PS Y4, Y3, Y2
-	VADDPS      all_2b800000<>+0(SB), Y2, Y0
-	VDIVPS      Y0, Y1, Y0
-	VMULPS      all_2b800000<>+0(SB), Y0, Y0
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y7, Y1
-	VBLENDVPS   Y1, Y7, Y0, Y0
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y7, Y1
-	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS      Y8, Y0, Y0
-	VCVTPS2PH   $0x00, X0, X0
-	VPEXTRW     $0x00, X0, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	ADDQ        $+2, BX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y0
+	VCVTPH2PS    X0, Y0
+	VPBROADCASTW (BX), Y1
+	VCVTPH2PS    X1, Y1
+	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
+	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y6
+	VPADDD       Y6, Y4, Y4
+	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y5
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_2b800000<>+0(SB), Y4, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       all_2b800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y2
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y1, Y2, Y0
+	VCVTPS2PH    $0x00, X0, X0
+	VPEXTRW      $0x00, X0, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -8628,75 +8614,75 @@ groups:
 	VMOVDQU     (DX), Y0
 	VPSLLD      $0x10, Y0, Y1
 	VPAND       all_ffff0000<>+0(SB), Y0, Y0
-	VMOVDQU     (BX), Y4
-	VPSLLD      $0x10, Y4, Y5
-	VPAND       all_ffff0000<>+0(SB), Y4, Y4
-	VMOVUPS     all_41900000<>+0(SB), Y6
-	VMINPS      Y1, Y6, Y6
-	VMOVUPS     all_41900000<>+0(SB), Y7
-	VMINPS      Y0, Y7, Y7
-	VMOVUPS     all_c2dc0000<>+0(SB), Y8
-	VMAXPS      Y6, Y8, Y8
+	VMOVDQU     (BX), Y2
+	VPSLLD      $0x10, Y2, Y3
+	VPAND       all_ffff0000<>+0(SB), Y2, Y2
+	VMOVUPS     all_41900000<>+0(SB), Y4
+	VMINPS      Y1, Y4, Y4
+	VMOVUPS     all_41900000<>+0(SB), Y5
+	VMINPS      Y0, Y5, Y5
 	VMOVUPS     all_c2dc0000<>+0(SB), Y6
-	VMAXPS      Y7, Y6, Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVUPS     all_c2dc0000<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVUPS     all_49c00000<>+0(SB), Y5
 	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VMOVUPS     all_49c00000<>+0(SB), Y9
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y8, Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y7, Y10
-	VSUBPS      all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS     Y8, Y12
-	VMOVAPS     Y6, Y13
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y10
-	VPERMPS     powers_m40_8<>+0(SB), Y9, Y11
-	VPSLLD      $0x14, Y7, Y14
-	VPSLLD      $0x14, Y9, Y15
-	VPADDD      Y14, Y10, Y10
-	VPADDD      Y15, Y11, Y11
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS     Y6, Y10
+	VMOVAPS     Y4, Y11
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
+	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
+	VPSLLD      $0x14, Y5, Y12
+	VPSLLD      $0x14, Y7, Y13
+	VPADDD      Y12, Y8, Y8
+	VPADDD      Y13, Y9, Y9
+	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
 	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VPERMPS     powersLow_1_8<>+0(SB), Y9, Y9
-	VADDPS      Y7, Y12, Y7
-	VADDPS      Y9, Y13, Y9
-	VMULPS      Y7, Y10, Y12
-	VMULPS      Y9, Y11, Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y9, Y15
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y9, Y15
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y9, Y15
-	VFMADD231PS Y14, Y12, Y10
-	VFMADD231PS Y15, Y13, Y11
-	VADDPS      all_2b800000<>+0(SB), Y10, Y7
-	VADDPS      all_2b800000<>+0(SB), Y11, Y9
-	VDIVPS      Y7, Y8, Y7
-	VDIVPS      Y9, Y6, Y6
-	VMULPS      all_2b800000<>+0(SB), Y7, Y7
-	VMULPS      all_2b800000<>+0(SB), Y6, Y6
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y1, Y8
-	VBLENDVPS   Y8, Y1, Y7, Y7
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y8
-	VBLENDVPS   Y8, Y0, Y6, Y6
+	VADDPS      Y5, Y10, Y5
+	VADDPS      Y7, Y11, Y7
+	VMULPS      Y5, Y8, Y10
+	VMULPS      Y7, Y9, Y11
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
+	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
+	VFMADD231PS Y12, Y10, Y8
+	VFMADD231PS Y13, Y11, Y9
+	VADDPS      all_2b800000<>+0(SB), Y8, Y5
+	VADDPS      all_2b800000<>+0(SB), Y9, Y7
+	VDIVPS      Y5, Y6, Y5
+	VDIVPS      Y7, Y4, Y4
+	VMULPS      all_2b800000<>+0(SB), Y5, Y5
+	VMULPS      all_2b800000<>+0(SB), Y4, Y4
+	VCMPPS      $0x1e, all_41900000<>+0(SB), Y1, Y6
+	VBLENDVPS   Y6, Y1, Y5, Y5
+	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
+	VBLENDVPS   Y6, Y0, Y4, Y4
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y1, Y1
-	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y7, Y7
+	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y5, Y5
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS      Y5, Y7, Y0
-	VMULPS      Y4, Y6, Y1
-	VPSRLD      $0x10, Y0, Y4
-	VPSRLD      $0x10, Y1, Y5
-	VPAND       all_00000001<>+0(SB), Y4, Y4
-	VPAND       all_00000001<>+0(SB), Y5, Y5
+	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y4, Y4
+	VMULPS      Y3, Y5, Y0
+	VMULPS      Y2, Y4, Y1
+	VPSRLD      $0x10, Y0, Y2
+	VPSRLD      $0x10, Y1, Y3
+	VPAND       all_00000001<>+0(SB), Y2, Y2
+	VPAND       all_00000001<>+0(SB), Y3, Y3
 	VPADDD      all_00007fff<>+0(SB), Y0, Y0
 	VPADDD      all_00007fff<>+0(SB), Y1, Y1
-	VPADDD      Y4, Y0, Y0
-	VPADDD      Y5, Y1, Y1
+	VPADDD      Y2, Y0, Y0
+	VPADDD      Y3, Y1, Y1
 	VPSRLD      $0x10, Y0, Y0
 	VPBLENDW    $0xaa, Y1, Y0, Y0
 	VMOVDQU     Y0, (CX)
@@ -8715,35 +8701,35 @@ single:
 	VPSLLD      $0x10, Y0, Y0
 	VPMOVZXWD   (BX), Y1
 	VPSLLD      $0x10, Y1, Y1
-	VMOVUPS     all_41900000<>+0(SB), Y4
-	VMINPS      Y0, Y4, Y4
-	VMOVUPS     all_c2dc0000<>+0(SB), Y5
-	VMAXPS      Y4, Y5, Y5
-	VMOVUPS     all_49c00000<>+0(SB), Y4
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y4
-	VSUBPS      all_49c00000<>+0(SB), Y4, Y6
-	VMOVAPS     Y5, Y7
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS     powers_m40_8<>+0(SB), Y4, Y6
-	VPSLLD      $0x14, Y4, Y8
-	VPADDD      Y8, Y6, Y6
-	VPERMPS     powersLow_1_8<>+0(SB), Y4, Y4
-	VADDPS      Y4, Y7, Y4
-	VMULPS      Y4, Y6, Y7
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y4, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y4, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y4, Y8
-	VFMADD231PS Y8, Y7, Y6
-	VADDPS      all_2b800000<>+0(SB), Y6, Y4
-	VDIVPS      Y4, Y5, Y4
-	VMULPS      all_2b800000<>+0(SB), Y4, Y4
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y5
-	VBLENDVPS   Y5, Y0, Y4, Y4
+	VMOVUPS     all_41900000<>+0(SB), Y2
+	VMINPS      Y0, Y2, Y2
+	VMOVUPS     all_c2dc0000<>+0(SB), Y3
+	VMAXPS      Y2, Y3, Y3
+	VMOVUPS     all_49c00000<>+0(SB), Y2
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS      all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS     Y3, Y5
+	VFMADD231PS all_3f316000<>+0(SB), Y4, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VPERMPS     powers_m40_8<>+0(SB), Y2, Y4
+	VPSLLD      $0x14, Y2, Y6
+	VPADDD      Y6, Y4, Y4
+	VPERMPS     powersLow_1_8<>+0(SB), Y2, Y2
+	VADDPS      Y2, Y5, Y2
+	VMULPS      Y2, Y4, Y5
+	VMOVUPS     all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS all_be2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS all_bf800000<>+0(SB), Y2, Y6
+	VFMADD231PS Y6, Y5, Y4
+	VADDPS      all_2b800000<>+0(SB), Y4, Y2
+	VDIVPS      Y2, Y3, Y2
+	VMULPS      all_2b800000<>+0(SB), Y2, Y2
+	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y3
+	VBLENDVPS   Y3, Y0, Y2, Y2
 	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS      Y1, Y4, Y0
+	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS      Y1, Y2, Y0
 	VPSRLD      $0x10, Y0, Y1
 	VPAND       all_00000001<>+0(SB), Y1, Y1
 	VPADDD      all_00007fff<>+0(SB), Y0, Y0
@@ -8763,51 +8749,49 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), SI
-	SHLL        $0x10, SI
-	VMOVD       SI, X2
-	MOVWLZX     (BX), SI
-	SHLL        $0x10, SI
-	VMOVD       SI, X3
-	VMOVUPS     all_41900000<>+0(SB), Y0
-	VMINPS      Y2, Y0, Y0
-	VMOVUPS     all_c2dc0000<>+0(SB), Y1
-	VMAXPS      Y0, Y1, Y1
-	VMOVUPS     all_49c00000<>+0(SB), Y0
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS      all_49c00000<>+0(SB), Y0, Y4
-	VMOVAPS     Y1, Y5
-	VFMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS     powers_m40_8<>+0(SB), Y0, Y4
-	VPSLLD      $0x14, Y0, Y6
-	VPADDD      Y6, Y4, Y4
-	VPERMPS     powersLow_1_8<>+0(SB), Y0, Y0
-	VADDPS      Y0, Y5, Y0
-	VMULPS      Y0, Y4, Y5
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS all_be2aae12<>+0(SB), Y0, Y6
-	VFMADD213PS all_3f000000<>+0(SB), Y0, Y6
-	VFMADD213PS all_bf800000<>+0(SB), Y0, Y6
-	VFMADD231PS Y6, Y5, Y4
-	VADDPS      all_2b800000<>+0(SB), Y4, Y0
-	VDIVPS      Y0, Y1, Y0
-	VMULPS      all_2b800000<>+0(SB), Y0, Y0
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y2, Y1
-	VBLENDVPS   Y1, Y2, Y0, Y0
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y2, Y1
-	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS      Y3, Y0, Y0
-	VPSRLD      $0x10, Y0, Y1
-	VPAND       all_00000001<>+0(SB), Y1, Y1
-	VPADDD      all_00007fff<>+0(SB), Y0, Y0
-	VPADDD      Y1, Y0, Y0
-	VPEXTRW     $0x01, X0, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	ADDQ        $+2, BX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTW (BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMINPS       Y0, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
+	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y6
+	VPADDD       Y6, Y4, Y4
+	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
+	VADDPS       Y2, Y5, Y2
+	VMULPS       Y2, Y4, Y5
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_2b800000<>+0(SB), Y4, Y2
+	VDIVPS       Y2, Y3, Y2
+	VMULPS       all_2b800000<>+0(SB), Y2, Y2
+	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y2
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y1, Y2, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VPAND        all_00000001<>+0(SB), Y1, Y1
+	VPADDD       all_00007fff<>+0(SB), Y0, Y0
+	VPADDD       Y1, Y0, Y0
+	VPEXTRW      $0x01, X0, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9072,16 +9056,16 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS (DX), X9
-	VMOVSS (BX), X10
-	VCMPPS $0x1e, Y0, Y10, Y1
-	VPAND  Y9, Y1, Y1
-	VMOVSS X1, (CX)
-	ADDQ   $+4, CX
-	ADDQ   $+4, DX
-	ADDQ   $+4, BX
-	DECQ   AX
-	JNZ    element
+	VBROADCASTSS (DX), Y1
+	VBROADCASTSS (BX), Y2
+	VCMPPS       $0x1e, Y0, Y2, Y2
+	VPAND        Y1, Y2, Y2
+	VMOVSS       X2, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9188,8 +9172,8 @@ groups:
 	VMOVDQU  64(BX), Y8
 	VMOVDQU  96(BX), Y9
 	VPSUBW   Y0, Y6, Y6
-	VPMINUW  Y1, Y6, Y12
-	VPCMPEQW Y12, Y6, Y6
+	VPMINUW  Y1, Y6, Y10
+	VPCMPEQW Y10, Y6, Y6
 	VPAND    Y2, Y6, Y6
 	VPSUBW   Y0, Y7, Y2
 	VPMINUW  Y1, Y2, Y7
@@ -9236,20 +9220,18 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX  (DX), SI
-	VMOVD    SI, X10
-	MOVWLZX  (BX), SI
-	VMOVD    SI, X11
-	VPSUBW   Y0, Y11, Y2
-	VPMINUW  Y1, Y2, Y3
-	VPCMPEQW Y3, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPEXTRW  $0x00, X2, (CX)
-	ADDQ     $+2, CX
-	ADDQ     $+2, DX
-	ADDQ     $+2, BX
-	DECQ     AX
-	JNZ      element
+	VPBROADCASTW (DX), Y2
+	VPBROADCASTW (BX), Y3
+	VPSUBW       Y0, Y3, Y3
+	VPMINUW      Y1, Y3, Y4
+	VPCMPEQW     Y4, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VPEXTRW      $0x00, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9381,8 +9363,8 @@ groups:
 	VMOVDQU  64(BX), Y8
 	VMOVDQU  96(BX), Y9
 	VPSUBW   Y0, Y6, Y6
-	VPMINUW  Y1, Y6, Y12
-	VPCMPEQW Y12, Y6, Y6
+	VPMINUW  Y1, Y6, Y10
+	VPCMPEQW Y10, Y6, Y6
 	VPAND    Y2, Y6, Y6
 	VPSUBW   Y0, Y7, Y2
 	VPMINUW  Y1, Y2, Y7
@@ -9429,20 +9411,18 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX  (DX), SI
-	VMOVD    SI, X10
-	MOVWLZX  (BX), SI
-	VMOVD    SI, X11
-	VPSUBW   Y0, Y11, Y2
-	VPMINUW  Y1, Y2, Y3
-	VPCMPEQW Y3, Y2, Y2
-	VPAND    Y10, Y2, Y2
-	VPEXTRW  $0x00, X2, (CX)
-	ADDQ     $+2, CX
-	ADDQ     $+2, DX
-	ADDQ     $+2, BX
-	DECQ     AX
-	JNZ      element
+	VPBROADCASTW (DX), Y2
+	VPBROADCASTW (BX), Y3
+	VPSUBW       Y0, Y3, Y3
+	VPMINUW      Y1, Y3, Y4
+	VPCMPEQW     Y4, Y3, Y3
+	VPAND        Y2, Y3, Y3
+	VPEXTRW      $0x00, X3, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9602,18 +9582,18 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS  (DX), X13
-	VMOVSS  (BX), X14
-	VMOVAPS Y0, Y1
-	VSUBPS  Y14, Y1, Y1
-	VMULPS  Y1, Y13, Y1
-	VMULPS  Y14, Y1, Y1
-	VMOVSS  X1, (CX)
-	ADDQ    $+4, CX
-	ADDQ    $+4, DX
-	ADDQ    $+4, BX
-	DECQ    AX
-	JNZ     element
+	VBROADCASTSS (DX), Y1
+	VBROADCASTSS (BX), Y2
+	VMOVAPS      Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMOVSS       X1, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9707,7 +9687,7 @@ done:
 	RET
 
 // func sigmoidBackwardFP16AVX2<>()
-// Requires: AVX, F16C
+// Requires: AVX, AVX2, F16C
 TEXT ·sigmoidBackwardFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// dx = dy·(1 - y)·y
 	VBROADCASTSS all_3f800000<>+0(SB), Y0
@@ -9777,23 +9757,21 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX   (DX), SI
-	VMOVD     SI, X13
-	VCVTPH2PS X13, X13
-	MOVWLZX   (BX), SI
-	VMOVD     SI, X14
-	VCVTPH2PS X14, X14
-	VMOVAPS   Y0, Y1
-	VSUBPS    Y14, Y1, Y1
-	VMULPS    Y1, Y13, Y1
-	VMULPS    Y14, Y1, Y1
-	VCVTPS2PH $0x00, X1, X1
-	VPEXTRW   $0x00, X1, (CX)
-	ADDQ      $+2, CX
-	ADDQ      $+2, DX
-	ADDQ      $+2, BX
-	DECQ      AX
-	JNZ       element
+	VPBROADCASTW (DX), Y1
+	VCVTPH2PS    X1, Y1
+	VPBROADCASTW (BX), Y2
+	VCVTPH2PS    X2, Y2
+	VMOVAPS      Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VCVTPS2PH    $0x00, X1, X1
+	VPEXTRW      $0x00, X1, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -9904,52 +9882,52 @@ groups:
 	VMOVDQU  (DX), Y2
 	VPSLLD   $0x10, Y2, Y3
 	VPAND    Y1, Y2, Y2
-	VMOVDQU  32(DX), Y6
+	VMOVDQU  32(DX), Y4
+	VPSLLD   $0x10, Y4, Y5
+	VPAND    Y1, Y4, Y4
+	VMOVDQU  (BX), Y6
 	VPSLLD   $0x10, Y6, Y7
 	VPAND    Y1, Y6, Y6
-	VMOVDQU  (BX), Y8
+	VMOVDQU  32(BX), Y8
 	VPSLLD   $0x10, Y8, Y9
 	VPAND    Y1, Y8, Y8
-	VMOVDQU  32(BX), Y10
-	VPSLLD   $0x10, Y10, Y11
-	VPAND    Y1, Y10, Y10
+	VMOVAPS  Y0, Y10
+	VMOVAPS  Y0, Y11
 	VMOVAPS  Y0, Y12
 	VMOVAPS  Y0, Y13
-	VMOVAPS  Y0, Y14
-	VMOVAPS  Y0, Y15
+	VSUBPS   Y7, Y10, Y10
+	VSUBPS   Y6, Y11, Y11
 	VSUBPS   Y9, Y12, Y12
 	VSUBPS   Y8, Y13, Y13
-	VSUBPS   Y11, Y14, Y14
-	VSUBPS   Y10, Y15, Y15
-	VMULPS   Y12, Y3, Y3
-	VMULPS   Y13, Y2, Y2
-	VMULPS   Y14, Y7, Y7
-	VMULPS   Y15, Y6, Y6
-	VMULPS   Y9, Y3, Y3
-	VMULPS   Y8, Y2, Y2
-	VMULPS   Y11, Y7, Y7
-	VMULPS   Y10, Y6, Y6
-	VPSRLD   $0x10, Y3, Y8
-	VPSRLD   $0x10, Y2, Y9
-	VPSRLD   $0x10, Y7, Y10
-	VPSRLD   $0x10, Y6, Y11
+	VMULPS   Y10, Y3, Y3
+	VMULPS   Y11, Y2, Y2
+	VMULPS   Y12, Y5, Y5
+	VMULPS   Y13, Y4, Y4
+	VMULPS   Y7, Y3, Y3
+	VMULPS   Y6, Y2, Y2
+	VMULPS   Y9, Y5, Y5
+	VMULPS   Y8, Y4, Y4
+	VPSRLD   $0x10, Y3, Y6
+	VPSRLD   $0x10, Y2, Y7
+	VPSRLD   $0x10, Y5, Y8
+	VPSRLD   $0x10, Y4, Y9
+	VPAND    all_00000001<>+0(SB), Y6, Y6
+	VPAND    all_00000001<>+0(SB), Y7, Y7
 	VPAND    all_00000001<>+0(SB), Y8, Y8
 	VPAND    all_00000001<>+0(SB), Y9, Y9
-	VPAND    all_00000001<>+0(SB), Y10, Y10
-	VPAND    all_00000001<>+0(SB), Y11, Y11
 	VPADDD   all_00007fff<>+0(SB), Y3, Y3
 	VPADDD   all_00007fff<>+0(SB), Y2, Y2
-	VPADDD   all_00007fff<>+0(SB), Y7, Y7
-	VPADDD   all_00007fff<>+0(SB), Y6, Y6
-	VPADDD   Y8, Y3, Y3
-	VPADDD   Y9, Y2, Y2
-	VPADDD   Y10, Y7, Y7
-	VPADDD   Y11, Y6, Y6
+	VPADDD   all_00007fff<>+0(SB), Y5, Y5
+	VPADDD   all_00007fff<>+0(SB), Y4, Y4
+	VPADDD   Y6, Y3, Y3
+	VPADDD   Y7, Y2, Y2
+	VPADDD   Y8, Y5, Y5
+	VPADDD   Y9, Y4, Y4
 	VPSRLD   $0x10, Y3, Y3
 	VPBLENDW $0xaa, Y2, Y3, Y3
 	VMOVDQU  Y3, (CX)
-	VPSRLD   $0x10, Y7, Y2
-	VPBLENDW $0xaa, Y6, Y2, Y2
+	VPSRLD   $0x10, Y5, Y2
+	VPBLENDW $0xaa, Y4, Y2, Y2
 	VMOVDQU  Y2, 32(CX)
 	ADDQ     $+64, CX
 	ADDQ     $+64, DX
@@ -9989,26 +9967,24 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX (DX), SI
-	SHLL    $0x10, SI
-	VMOVD   SI, X4
-	MOVWLZX (BX), SI
-	SHLL    $0x10, SI
-	VMOVD   SI, X5
-	VMOVAPS Y0, Y1
-	VSUBPS  Y5, Y1, Y1
-	VMULPS  Y1, Y4, Y1
-	VMULPS  Y5, Y1, Y1
-	VPSRLD  $0x10, Y1, Y2
-	VPAND   all_00000001<>+0(SB), Y2, Y2
-	VPADDD  all_00007fff<>+0(SB), Y1, Y1
-	VPADDD  Y2, Y1, Y1
-	VPEXTRW $0x01, X1, (CX)
-	ADDQ    $+2, CX
-	ADDQ    $+2, DX
-	ADDQ    $+2, BX
-	DECQ    AX
-	JNZ     element
+	VPBROADCASTW (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPBROADCASTW (BX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVAPS      Y0, Y3
+	VSUBPS       Y2, Y3, Y3
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VPSRLD       $0x10, Y1, Y2
+	VPAND        all_00000001<>+0(SB), Y2, Y2
+	VPADDD       all_00007fff<>+0(SB), Y1, Y1
+	VPADDD       Y2, Y1, Y1
+	VPEXTRW      $0x01, X1, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -10206,11 +10182,11 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (DX), X13
-	VMOVSS       (BX), X14
-	VMOVAPS      Y0, Y1
-	VFNMADD231PS Y14, Y14, Y1
-	VMULPS       Y13, Y1, Y1
+	VBROADCASTSS (DX), Y1
+	VBROADCASTSS (BX), Y2
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y1
 	VMOVSS       X1, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -10304,7 +10280,7 @@ done:
 	RET
 
 // func tanhBackwardFP16AVX2<>()
-// Requires: AVX, F16C, FMA3
+// Requires: AVX, AVX2, F16C, FMA3
 TEXT ·tanhBackwardFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// dx = dy·(1 - y·y) // the bracket rounded once
 	VBROADCASTSS all_3f800000<>+0(SB), Y0
@@ -10369,15 +10345,13 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	VMOVD        SI, X13
-	VCVTPH2PS    X13, X13
-	MOVWLZX      (BX), SI
-	VMOVD        SI, X14
-	VCVTPH2PS    X14, X14
-	VMOVAPS      Y0, Y1
-	VFNMADD231PS Y14, Y14, Y1
-	VMULPS       Y13, Y1, Y1
+	VPBROADCASTW (DX), Y1
+	VCVTPH2PS    X1, Y1
+	VPBROADCASTW (BX), Y2
+	VCVTPH2PS    X2, Y2
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y1
 	VCVTPS2PH    $0x00, X1, X1
 	VPEXTRW      $0x00, X1, (CX)
 	ADDQ         $+2, CX
@@ -10489,48 +10463,48 @@ groups:
 	VMOVDQU      (DX), Y2
 	VPSLLD       $0x10, Y2, Y3
 	VPAND        Y1, Y2, Y2
-	VMOVDQU      32(DX), Y6
+	VMOVDQU      32(DX), Y4
+	VPSLLD       $0x10, Y4, Y5
+	VPAND        Y1, Y4, Y4
+	VMOVDQU      (BX), Y6
 	VPSLLD       $0x10, Y6, Y7
 	VPAND        Y1, Y6, Y6
-	VMOVDQU      (BX), Y8
+	VMOVDQU      32(BX), Y8
 	VPSLLD       $0x10, Y8, Y9
 	VPAND        Y1, Y8, Y8
-	VMOVDQU      32(BX), Y10
-	VPSLLD       $0x10, Y10, Y11
-	VPAND        Y1, Y10, Y10
+	VMOVAPS      Y0, Y10
+	VMOVAPS      Y0, Y11
 	VMOVAPS      Y0, Y12
 	VMOVAPS      Y0, Y13
-	VMOVAPS      Y0, Y14
-	VMOVAPS      Y0, Y15
+	VFNMADD231PS Y7, Y7, Y10
+	VFNMADD231PS Y6, Y6, Y11
 	VFNMADD231PS Y9, Y9, Y12
 	VFNMADD231PS Y8, Y8, Y13
-	VFNMADD231PS Y11, Y11, Y14
-	VFNMADD231PS Y10, Y10, Y15
-	VMULPS       Y3, Y12, Y3
-	VMULPS       Y2, Y13, Y2
-	VMULPS       Y7, Y14, Y7
-	VMULPS       Y6, Y15, Y6
-	VPSRLD       $0x10, Y3, Y8
-	VPSRLD       $0x10, Y2, Y9
-	VPSRLD       $0x10, Y7, Y10
-	VPSRLD       $0x10, Y6, Y11
+	VMULPS       Y3, Y10, Y3
+	VMULPS       Y2, Y11, Y2
+	VMULPS       Y5, Y12, Y5
+	VMULPS       Y4, Y13, Y4
+	VPSRLD       $0x10, Y3, Y6
+	VPSRLD       $0x10, Y2, Y7
+	VPSRLD       $0x10, Y5, Y8
+	VPSRLD       $0x10, Y4, Y9
+	VPAND        all_00000001<>+0(SB), Y6, Y6
+	VPAND        all_00000001<>+0(SB), Y7, Y7
 	VPAND        all_00000001<>+0(SB), Y8, Y8
 	VPAND        all_00000001<>+0(SB), Y9, Y9
-	VPAND        all_00000001<>+0(SB), Y10, Y10
-	VPAND        all_00000001<>+0(SB), Y11, Y11
 	VPADDD       all_00007fff<>+0(SB), Y3, Y3
 	VPADDD       all_00007fff<>+0(SB), Y2, Y2
-	VPADDD       all_00007fff<>+0(SB), Y7, Y7
-	VPADDD       all_00007fff<>+0(SB), Y6, Y6
-	VPADDD       Y8, Y3, Y3
-	VPADDD       Y9, Y2, Y2
-	VPADDD       Y10, Y7, Y7
-	VPADDD       Y11, Y6, Y6
+	VPADDD       all_00007fff<>+0(SB), Y5, Y5
+	VPADDD       all_00007fff<>+0(SB), Y4, Y4
+	VPADDD       Y6, Y3, Y3
+	VPADDD       Y7, Y2, Y2
+	VPADDD       Y8, Y5, Y5
+	VPADDD       Y9, Y4, Y4
 	VPSRLD       $0x10, Y3, Y3
 	VPBLENDW     $0xaa, Y2, Y3, Y3
 	VMOVDQU      Y3, (CX)
-	VPSRLD       $0x10, Y7, Y2
-	VPBLENDW     $0xaa, Y6, Y2, Y2
+	VPSRLD       $0x10, Y5, Y2
+	VPBLENDW     $0xaa, Y4, Y2, Y2
 	VMOVDQU      Y2, 32(CX)
 	ADDQ         $+64, CX
 	ADDQ         $+64, DX
@@ -10569,15 +10543,13 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X4
-	MOVWLZX      (BX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X5
-	VMOVAPS      Y0, Y1
-	VFNMADD231PS Y5, Y5, Y1
-	VMULPS       Y4, Y1, Y1
+	VPBROADCASTW (DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VPBROADCASTW (BX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVAPS      Y0, Y3
+	VFNMADD231PS Y2, Y2, Y3
+	VMULPS       Y1, Y3, Y1
 	VPSRLD       $0x10, Y1, Y2
 	VPAND        all_00000001<>+0(SB), Y2, Y2
 	VPADDD       all_00007fff<>+0(SB), Y1, Y1
@@ -10736,49 +10708,49 @@ groups:
 	VMOVUPS     (BX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -10799,49 +10771,49 @@ single:
 	VMOVUPS     (BX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -10858,63 +10830,63 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS      (DX), X8
-	VMOVSS      (BX), X9
-	VMINPS      Y9, Y1, Y5
-	VMAXPS      Y5, Y0, Y5
-	VMULPS      Y5, Y5, Y6
-	VMOVAPS     Y6, Y7
-	VFMSUB231PS Y5, Y5, Y7
-	VMULPS      all_3dd2d3e8<>+0(SB), Y6, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y6, Y11
-	VMOVUPS     all_40135761<>+0(SB), Y12
-	VMAXPS      Y10, Y12, Y12
-	VMOVUPS     all_40135761<>+0(SB), Y13
-	VMINPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_325e73ac<>+0(SB), Y12
-	VFMADD231PS all_b10a8d56<>+0(SB), Y6, Y12
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y7, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y11
-	VFMADD231PS Y10, Y5, Y11
-	VSUBPS      Y3, Y11, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y10, Y5, Y12
-	VFMADD231PS Y7, Y5, Y12
-	VMOVUPS     all_524c422a<>+0(SB), Y7
-	VFMADD231PS all_50db33b6<>+0(SB), Y6, Y7
-	VMULPS      Y5, Y7, Y5
-	VPERMPS     powers_37_8<>+0(SB), Y11, Y6
-	VPSLLD      $0x14, Y11, Y7
-	VPADDD      Y7, Y6, Y6
-	VMULPS      Y12, Y6, Y7
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
-	VFMADD213PS Y4, Y12, Y10
-	VFMADD231PS Y10, Y7, Y6
-	VADDPS      Y2, Y6, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VDIVPS      Y7, Y10, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VFMADD231PS Y7, Y5, Y10
-	VMULPS      Y10, Y6, Y5
-	VMULPS      Y7, Y5, Y5
-	VPAND       all_7fffffff<>+0(SB), Y9, Y6
-	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
-	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y5, Y5
-	VMULPS      Y8, Y5, Y5
-	VMOVSS      X5, (CX)
-	ADDQ        $+4, CX
-	ADDQ        $+4, DX
-	ADDQ        $+4, BX
-	DECQ        AX
-	JNZ         element
+	VBROADCASTSS (DX), Y5
+	VBROADCASTSS (BX), Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_3dd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_40135761<>+0(SB), Y12
+	VMAXPS       Y10, Y12, Y12
+	VMOVUPS      all_40135761<>+0(SB), Y13
+	VMINPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_325e73ac<>+0(SB), Y12
+	VFMADD231PS  all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y9
+	VMOVAPS      Y3, Y11
+	VFMADD231PS  Y10, Y7, Y11
+	VSUBPS       Y3, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  Y10, Y7, Y12
+	VFMADD231PS  Y9, Y7, Y12
+	VMOVUPS      all_524c422a<>+0(SB), Y9
+	VFMADD231PS  all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y9, Y7
+	VPERMPS      powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y12, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS  all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS  Y4, Y12, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VDIVPS       Y9, Y10, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VMULPS       Y10, Y8, Y7
+	VMULPS       Y9, Y7, Y7
+	VPAND        all_7fffffff<>+0(SB), Y6, Y6
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y5
+	VMOVSS       X5, (CX)
+	ADDQ         $+4, CX
+	ADDQ         $+4, DX
+	ADDQ         $+4, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -11398,49 +11370,49 @@ groups:
 	VCVTPH2PS   (BX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -11461,49 +11433,49 @@ single:
 	VCVTPH2PS   (BX), Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -11520,68 +11492,66 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), SI
-	VMOVD       SI, X8
-	VCVTPH2PS   X8, X8
-	MOVWLZX     (BX), SI
-	VMOVD       SI, X9
-	VCVTPH2PS   X9, X9
-	VMINPS      Y9, Y1, Y5
-	VMAXPS      Y5, Y0, Y5
-	VMULPS      Y5, Y5, Y6
-	VMOVAPS     Y6, Y7
-	VFMSUB231PS Y5, Y5, Y7
-	VMULPS      all_3dd2d3e8<>+0(SB), Y6, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y6, Y11
-	VMOVUPS     all_40135761<>+0(SB), Y12
-	VMAXPS      Y10, Y12, Y12
-	VMOVUPS     all_40135761<>+0(SB), Y13
-	VMINPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_325e73ac<>+0(SB), Y12
-	VFMADD231PS all_b10a8d56<>+0(SB), Y6, Y12
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y7, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y11
-	VFMADD231PS Y10, Y5, Y11
-	VSUBPS      Y3, Y11, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y10, Y5, Y12
-	VFMADD231PS Y7, Y5, Y12
-	VMOVUPS     all_524c422a<>+0(SB), Y7
-	VFMADD231PS all_50db33b6<>+0(SB), Y6, Y7
-	VMULPS      Y5, Y7, Y5
-	VPERMPS     powers_37_8<>+0(SB), Y11, Y6
-	VPSLLD      $0x14, Y11, Y7
-	VPADDD      Y7, Y6, Y6
-	VMULPS      Y12, Y6, Y7
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
-	VFMADD213PS Y4, Y12, Y10
-	VFMADD231PS Y10, Y7, Y6
-	VADDPS      Y2, Y6, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VDIVPS      Y7, Y10, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VFMADD231PS Y7, Y5, Y10
-	VMULPS      Y10, Y6, Y5
-	VMULPS      Y7, Y5, Y5
-	VPAND       all_7fffffff<>+0(SB), Y9, Y6
-	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
-	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y5, Y5
-	VMULPS      Y8, Y5, Y5
-	VCVTPS2PH   $0x00, X5, X5
-	VPEXTRW     $0x00, X5, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	ADDQ        $+2, BX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y5
+	VCVTPH2PS    X5, Y5
+	VPBROADCASTW (BX), Y6
+	VCVTPH2PS    X6, Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_3dd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_40135761<>+0(SB), Y12
+	VMAXPS       Y10, Y12, Y12
+	VMOVUPS      all_40135761<>+0(SB), Y13
+	VMINPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_325e73ac<>+0(SB), Y12
+	VFMADD231PS  all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y9
+	VMOVAPS      Y3, Y11
+	VFMADD231PS  Y10, Y7, Y11
+	VSUBPS       Y3, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  Y10, Y7, Y12
+	VFMADD231PS  Y9, Y7, Y12
+	VMOVUPS      all_524c422a<>+0(SB), Y9
+	VFMADD231PS  all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y9, Y7
+	VPERMPS      powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y12, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS  all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS  Y4, Y12, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VDIVPS       Y9, Y10, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VMULPS       Y10, Y8, Y7
+	VMULPS       Y9, Y7, Y7
+	VPAND        all_7fffffff<>+0(SB), Y6, Y6
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y5
+	VCVTPS2PH    $0x00, X5, X5
+	VPEXTRW      $0x00, X5, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -11859,49 +11829,49 @@ groups:
 	VPSLLD      $0x10, Y6, Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -11931,49 +11901,49 @@ single:
 	VPSLLD      $0x10, Y6, Y6
 	VMINPS      Y6, Y1, Y7
 	VMAXPS      Y7, Y0, Y7
-	VMULPS      Y7, Y7, Y10
+	VMULPS      Y7, Y7, Y8
+	VMOVAPS     Y8, Y9
+	VFMSUB231PS Y7, Y7, Y9
+	VMULPS      all_3dd2d3e8<>+0(SB), Y8, Y10
 	VMOVAPS     Y10, Y11
-	VFMSUB231PS Y7, Y7, Y11
-	VMULPS      all_3dd2d3e8<>+0(SB), Y10, Y12
-	VMOVAPS     Y12, Y13
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y10, Y13
-	VMOVUPS     all_40135761<>+0(SB), Y14
-	VMAXPS      Y12, Y14, Y14
-	VMOVUPS     all_40135761<>+0(SB), Y15
-	VMINPS      Y12, Y15, Y15
-	VADDPS      Y15, Y14, Y12
-	VSUBPS      Y14, Y12, Y14
-	VSUBPS      Y14, Y15, Y14
-	VADDPS      Y14, Y13, Y13
-	VMOVUPS     all_325e73ac<>+0(SB), Y14
-	VFMADD231PS all_b10a8d56<>+0(SB), Y10, Y14
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y11, Y14
-	VADDPS      Y13, Y14, Y11
-	VMOVAPS     Y3, Y13
-	VFMADD231PS Y12, Y7, Y13
-	VSUBPS      Y3, Y13, Y14
-	VMOVAPS     Y14, Y14
-	VFMSUB231PS Y12, Y7, Y14
-	VFMADD231PS Y11, Y7, Y14
-	VMOVUPS     all_524c422a<>+0(SB), Y11
-	VFMADD231PS all_50db33b6<>+0(SB), Y10, Y11
-	VMULPS      Y7, Y11, Y7
-	VPERMPS     powers_37_8<>+0(SB), Y13, Y10
-	VPSLLD      $0x14, Y13, Y11
-	VPADDD      Y11, Y10, Y10
-	VMULPS      Y14, Y10, Y11
-	VMOVUPS     all_3c1d947d<>+0(SB), Y12
-	VFMADD213PS all_3d635ccf<>+0(SB), Y14, Y12
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y14, Y12
-	VFMADD213PS Y4, Y14, Y12
-	VFMADD231PS Y12, Y11, Y10
-	VADDPS      Y2, Y10, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VDIVPS      Y11, Y12, Y11
-	VMOVUPS     all_3f800000<>+0(SB), Y12
-	VFMADD231PS Y11, Y7, Y12
-	VMULPS      Y12, Y10, Y7
-	VMULPS      Y11, Y7, Y7
+	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS     all_40135761<>+0(SB), Y12
+	VMAXPS      Y10, Y12, Y12
+	VMOVUPS     all_40135761<>+0(SB), Y13
+	VMINPS      Y10, Y13, Y13
+	VADDPS      Y13, Y12, Y10
+	VSUBPS      Y12, Y10, Y12
+	VSUBPS      Y12, Y13, Y12
+	VADDPS      Y12, Y11, Y11
+	VMOVUPS     all_325e73ac<>+0(SB), Y12
+	VFMADD231PS all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS      Y11, Y12, Y9
+	VMOVAPS     Y3, Y11
+	VFMADD231PS Y10, Y7, Y11
+	VSUBPS      Y3, Y11, Y12
+	VMOVAPS     Y12, Y12
+	VFMSUB231PS Y10, Y7, Y12
+	VFMADD231PS Y9, Y7, Y12
+	VMOVUPS     all_524c422a<>+0(SB), Y9
+	VFMADD231PS all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS      Y7, Y9, Y7
+	VPERMPS     powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD      $0x14, Y11, Y9
+	VPADDD      Y9, Y8, Y8
+	VMULPS      Y12, Y8, Y9
+	VMOVUPS     all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS Y4, Y12, Y10
+	VFMADD231PS Y10, Y9, Y8
+	VADDPS      Y2, Y8, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VDIVPS      Y9, Y10, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y10
+	VFMADD231PS Y9, Y7, Y10
+	VMULPS      Y10, Y8, Y7
+	VMULPS      Y9, Y7, Y7
 	VPAND       all_7fffffff<>+0(SB), Y6, Y6
 	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
 	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y7, Y7
@@ -11997,71 +11967,69 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX     (DX), SI
-	SHLL        $0x10, SI
-	VMOVD       SI, X8
-	MOVWLZX     (BX), SI
-	SHLL        $0x10, SI
-	VMOVD       SI, X9
-	VMINPS      Y9, Y1, Y5
-	VMAXPS      Y5, Y0, Y5
-	VMULPS      Y5, Y5, Y6
-	VMOVAPS     Y6, Y7
-	VFMSUB231PS Y5, Y5, Y7
-	VMULPS      all_3dd2d3e8<>+0(SB), Y6, Y10
-	VMOVAPS     Y10, Y11
-	VFMSUB231PS all_3dd2d3e8<>+0(SB), Y6, Y11
-	VMOVUPS     all_40135761<>+0(SB), Y12
-	VMAXPS      Y10, Y12, Y12
-	VMOVUPS     all_40135761<>+0(SB), Y13
-	VMINPS      Y10, Y13, Y13
-	VADDPS      Y13, Y12, Y10
-	VSUBPS      Y12, Y10, Y12
-	VSUBPS      Y12, Y13, Y12
-	VADDPS      Y12, Y11, Y11
-	VMOVUPS     all_325e73ac<>+0(SB), Y12
-	VFMADD231PS all_b10a8d56<>+0(SB), Y6, Y12
-	VFMADD231PS all_3dd2d3e8<>+0(SB), Y7, Y12
-	VADDPS      Y11, Y12, Y7
-	VMOVAPS     Y3, Y11
-	VFMADD231PS Y10, Y5, Y11
-	VSUBPS      Y3, Y11, Y12
-	VMOVAPS     Y12, Y12
-	VFMSUB231PS Y10, Y5, Y12
-	VFMADD231PS Y7, Y5, Y12
-	VMOVUPS     all_524c422a<>+0(SB), Y7
-	VFMADD231PS all_50db33b6<>+0(SB), Y6, Y7
-	VMULPS      Y5, Y7, Y5
-	VPERMPS     powers_37_8<>+0(SB), Y11, Y6
-	VPSLLD      $0x14, Y11, Y7
-	VPADDD      Y7, Y6, Y6
-	VMULPS      Y12, Y6, Y7
-	VMOVUPS     all_3c1d947d<>+0(SB), Y10
-	VFMADD213PS all_3d635ccf<>+0(SB), Y12, Y10
-	VFMADD213PS all_3e75fdf0<>+0(SB), Y12, Y10
-	VFMADD213PS Y4, Y12, Y10
-	VFMADD231PS Y10, Y7, Y6
-	VADDPS      Y2, Y6, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VDIVPS      Y7, Y10, Y7
-	VMOVUPS     all_3f800000<>+0(SB), Y10
-	VFMADD231PS Y7, Y5, Y10
-	VMULPS      Y10, Y6, Y5
-	VMULPS      Y7, Y5, Y5
-	VPAND       all_7fffffff<>+0(SB), Y9, Y6
-	VCMPPS      $0x00, all_7f800000<>+0(SB), Y6, Y6
-	VBLENDVPS   Y6, all_7fc00000<>+0(SB), Y5, Y5
-	VMULPS      Y8, Y5, Y5
-	VPSRLD      $0x10, Y5, Y6
-	VPAND       all_00000001<>+0(SB), Y6, Y6
-	VPADDD      all_00007fff<>+0(SB), Y5, Y5
-	VPADDD      Y6, Y5, Y5
-	VPEXTRW     $0x01, X5, (CX)
-	ADDQ        $+2, CX
-	ADDQ        $+2, DX
-	ADDQ        $+2, BX
-	DECQ        AX
-	JNZ         element
+	VPBROADCASTW (DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPBROADCASTW (BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y6, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMULPS       Y7, Y7, Y8
+	VMOVAPS      Y8, Y9
+	VFMSUB231PS  Y7, Y7, Y9
+	VMULPS       all_3dd2d3e8<>+0(SB), Y8, Y10
+	VMOVAPS      Y10, Y11
+	VFMSUB231PS  all_3dd2d3e8<>+0(SB), Y8, Y11
+	VMOVUPS      all_40135761<>+0(SB), Y12
+	VMAXPS       Y10, Y12, Y12
+	VMOVUPS      all_40135761<>+0(SB), Y13
+	VMINPS       Y10, Y13, Y13
+	VADDPS       Y13, Y12, Y10
+	VSUBPS       Y12, Y10, Y12
+	VSUBPS       Y12, Y13, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      all_325e73ac<>+0(SB), Y12
+	VFMADD231PS  all_b10a8d56<>+0(SB), Y8, Y12
+	VFMADD231PS  all_3dd2d3e8<>+0(SB), Y9, Y12
+	VADDPS       Y11, Y12, Y9
+	VMOVAPS      Y3, Y11
+	VFMADD231PS  Y10, Y7, Y11
+	VSUBPS       Y3, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  Y10, Y7, Y12
+	VFMADD231PS  Y9, Y7, Y12
+	VMOVUPS      all_524c422a<>+0(SB), Y9
+	VFMADD231PS  all_50db33b6<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y9, Y7
+	VPERMPS      powers_37_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y9
+	VPADDD       Y9, Y8, Y8
+	VMULPS       Y12, Y8, Y9
+	VMOVUPS      all_3c1d947d<>+0(SB), Y10
+	VFMADD213PS  all_3d635ccf<>+0(SB), Y12, Y10
+	VFMADD213PS  all_3e75fdf0<>+0(SB), Y12, Y10
+	VFMADD213PS  Y4, Y12, Y10
+	VFMADD231PS  Y10, Y9, Y8
+	VADDPS       Y2, Y8, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VDIVPS       Y9, Y10, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VMULPS       Y10, Y8, Y7
+	VMULPS       Y9, Y7, Y7
+	VPAND        all_7fffffff<>+0(SB), Y6, Y6
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y6, Y6
+	VBLENDVPS    Y6, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y5, Y7, Y5
+	VPSRLD       $0x10, Y5, Y6
+	VPAND        all_00000001<>+0(SB), Y6, Y6
+	VPADDD       all_00007fff<>+0(SB), Y5, Y5
+	VPADDD       Y6, Y5, Y5
+	VPEXTRW      $0x01, X5, (CX)
+	ADDQ         $+2, CX
+	ADDQ         $+2, DX
+	ADDQ         $+2, BX
+	DECQ         AX
+	JNZ          element
 
 done:
 	VZEROUPPER
@@ -12362,49 +12330,49 @@ groups:
 	VMOVUPS      (BX), Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -12425,49 +12393,49 @@ single:
 	VMOVUPS      (BX), Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -12484,57 +12452,57 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (DX), X9
-	VMOVSS       (BX), X10
-	VPAND        all_7fffffff<>+0(SB), Y10, Y6
-	VMINPS       Y6, Y0, Y6
-	VMULPS       Y6, Y6, Y7
-	VMOVAPS      Y7, Y8
-	VFMSUB231PS  Y6, Y6, Y8
+	VBROADCASTSS (DX), Y6
+	VBROADCASTSS (BX), Y7
+	VPAND        all_7fffffff<>+0(SB), Y7, Y8
+	VMINPS       Y8, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
 	VMOVAPS      Y1, Y11
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y7, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
 	VSUBPS       Y1, Y11, Y12
 	VMOVAPS      Y12, Y12
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y7, Y12
-	VFMADD231PS  all_b2257060<>+0(SB), Y7, Y12
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y8, Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y7
-	VMOVUPS      all_3e99999a<>+0(SB), Y8
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y8
-	VDIVPS       Y8, Y7, Y7
-	VMULPS       Y7, Y6, Y8
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
 	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
-	VFMADD213PS  all_b6a12298<>+0(SB), Y8, Y13
-	VFMADD213PS  all_37829e94<>+0(SB), Y8, Y13
-	VFMADD213PS  all_36f6f889<>+0(SB), Y8, Y13
-	VFMADD213PS  all_386e3857<>+0(SB), Y8, Y13
-	VFMADD213PS  all_ba945aad<>+0(SB), Y8, Y13
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y8, Y13
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y13
-	VMULPS       Y7, Y13, Y7
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y6, Y7
-	VPERMPS      powers_38_8<>+0(SB), Y11, Y6
-	VPSLLD       $0x14, Y11, Y8
-	VPADDD       Y8, Y6, Y6
-	VMULPS       Y12, Y6, Y8
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
 	VMOVAPS      Y5, Y11
 	VFMADD213PS  Y4, Y12, Y11
 	VFMADD213PS  Y3, Y12, Y11
 	VFMADD213PS  Y2, Y12, Y11
-	VFMADD231PS  Y11, Y8, Y6
-	VMULPS       Y6, Y7, Y6
-	VMULPS       all_2c800000<>+0(SB), Y6, Y6
-	VPAND        all_80000000<>+0(SB), Y10, Y7
-	VPOR         all_3f000000<>+0(SB), Y7, Y8
-	VADDPS       all_3f000000<>+0(SB), Y8, Y8
-	VPXOR        Y7, Y6, Y6
-	VSUBPS       Y6, Y8, Y6
-	VPAND        all_7fffffff<>+0(SB), Y10, Y7
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
+	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y9, Y6, Y6
+	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
+	VMULPS       Y6, Y8, Y6
 	VMOVSS       X6, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -12843,49 +12811,49 @@ groups:
 	VCVTPH2PS    (BX), Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -12906,49 +12874,49 @@ single:
 	VCVTPH2PS    (BX), Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -12965,61 +12933,59 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	VMOVD        SI, X9
-	VCVTPH2PS    X9, X9
-	MOVWLZX      (BX), SI
-	VMOVD        SI, X10
-	VCVTPH2PS    X10, X10
-	VPAND        all_7fffffff<>+0(SB), Y10, Y6
-	VMINPS       Y6, Y0, Y6
-	VMULPS       Y6, Y6, Y7
-	VMOVAPS      Y7, Y8
-	VFMSUB231PS  Y6, Y6, Y8
+	VPBROADCASTW (DX), Y6
+	VCVTPH2PS    X6, Y6
+	VPBROADCASTW (BX), Y7
+	VCVTPH2PS    X7, Y7
+	VPAND        all_7fffffff<>+0(SB), Y7, Y8
+	VMINPS       Y8, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
 	VMOVAPS      Y1, Y11
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y7, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
 	VSUBPS       Y1, Y11, Y12
 	VMOVAPS      Y12, Y12
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y7, Y12
-	VFMADD231PS  all_b2257060<>+0(SB), Y7, Y12
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y8, Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y7
-	VMOVUPS      all_3e99999a<>+0(SB), Y8
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y8
-	VDIVPS       Y8, Y7, Y7
-	VMULPS       Y7, Y6, Y8
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
 	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
-	VFMADD213PS  all_b6a12298<>+0(SB), Y8, Y13
-	VFMADD213PS  all_37829e94<>+0(SB), Y8, Y13
-	VFMADD213PS  all_36f6f889<>+0(SB), Y8, Y13
-	VFMADD213PS  all_386e3857<>+0(SB), Y8, Y13
-	VFMADD213PS  all_ba945aad<>+0(SB), Y8, Y13
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y8, Y13
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y13
-	VMULPS       Y7, Y13, Y7
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y6, Y7
-	VPERMPS      powers_38_8<>+0(SB), Y11, Y6
-	VPSLLD       $0x14, Y11, Y8
-	VPADDD       Y8, Y6, Y6
-	VMULPS       Y12, Y6, Y8
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
 	VMOVAPS      Y5, Y11
 	VFMADD213PS  Y4, Y12, Y11
 	VFMADD213PS  Y3, Y12, Y11
 	VFMADD213PS  Y2, Y12, Y11
-	VFMADD231PS  Y11, Y8, Y6
-	VMULPS       Y6, Y7, Y6
-	VMULPS       all_2c800000<>+0(SB), Y6, Y6
-	VPAND        all_80000000<>+0(SB), Y10, Y7
-	VPOR         all_3f000000<>+0(SB), Y7, Y8
-	VADDPS       all_3f000000<>+0(SB), Y8, Y8
-	VPXOR        Y7, Y6, Y6
-	VSUBPS       Y6, Y8, Y6
-	VPAND        all_7fffffff<>+0(SB), Y10, Y7
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
+	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y9, Y6, Y6
+	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
+	VMULPS       Y6, Y8, Y6
 	VCVTPS2PH    $0x00, X6, X6
 	VPEXTRW      $0x00, X6, (CX)
 	ADDQ         $+2, CX
@@ -13313,49 +13279,49 @@ groups:
 	VPSLLD       $0x10, Y7, Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -13385,49 +13351,49 @@ single:
 	VPSLLD       $0x10, Y7, Y7
 	VPAND        all_7fffffff<>+0(SB), Y7, Y8
 	VMINPS       Y8, Y0, Y8
-	VMULPS       Y8, Y8, Y11
-	VMOVAPS      Y11, Y12
-	VFMSUB231PS  Y8, Y8, Y12
-	VMOVAPS      Y1, Y13
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y11, Y13
-	VSUBPS       Y1, Y13, Y14
-	VMOVAPS      Y14, Y14
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y11, Y14
-	VFMADD231PS  all_b2257060<>+0(SB), Y11, Y14
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y12, Y14
-	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VMOVUPS      all_3e99999a<>+0(SB), Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
-	VDIVPS       Y12, Y11, Y11
-	VMULPS       Y11, Y8, Y12
-	VMOVUPS      all_34d9fcd9<>+0(SB), Y15
-	VFMADD213PS  all_b6a12298<>+0(SB), Y12, Y15
-	VFMADD213PS  all_37829e94<>+0(SB), Y12, Y15
-	VFMADD213PS  all_36f6f889<>+0(SB), Y12, Y15
-	VFMADD213PS  all_386e3857<>+0(SB), Y12, Y15
-	VFMADD213PS  all_ba945aad<>+0(SB), Y12, Y15
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y12, Y15
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y12, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y15
-	VMULPS       Y11, Y15, Y11
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y11
-	VPERMPS      powers_38_8<>+0(SB), Y13, Y8
-	VPSLLD       $0x14, Y13, Y12
-	VPADDD       Y12, Y8, Y8
-	VMULPS       Y14, Y8, Y12
-	VMOVAPS      Y5, Y13
-	VFMADD213PS  Y4, Y14, Y13
-	VFMADD213PS  Y3, Y14, Y13
-	VFMADD213PS  Y2, Y14, Y13
-	VFMADD231PS  Y13, Y12, Y8
-	VMULPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
+	VMOVAPS      Y1, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
+	VSUBPS       Y1, Y11, Y12
+	VMOVAPS      Y12, Y12
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
+	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
+	VMOVAPS      Y5, Y11
+	VFMADD213PS  Y4, Y12, Y11
+	VFMADD213PS  Y3, Y12, Y11
+	VFMADD213PS  Y2, Y12, Y11
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
 	VMULPS       all_2c800000<>+0(SB), Y8, Y8
-	VPAND        all_80000000<>+0(SB), Y7, Y11
-	VPOR         all_3f000000<>+0(SB), Y11, Y12
-	VADDPS       all_3f000000<>+0(SB), Y12, Y12
-	VPXOR        Y11, Y8, Y8
-	VSUBPS       Y8, Y12, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
 	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
 	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
@@ -13451,61 +13417,59 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X9
-	MOVWLZX      (BX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X10
-	VPAND        all_7fffffff<>+0(SB), Y10, Y6
-	VMINPS       Y6, Y0, Y6
-	VMULPS       Y6, Y6, Y7
-	VMOVAPS      Y7, Y8
-	VFMSUB231PS  Y6, Y6, Y8
+	VPBROADCASTW (DX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VPBROADCASTW (BX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VPAND        all_7fffffff<>+0(SB), Y7, Y8
+	VMINPS       Y8, Y0, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVAPS      Y9, Y10
+	VFMSUB231PS  Y8, Y8, Y10
 	VMOVAPS      Y1, Y11
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y7, Y11
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y9, Y11
 	VSUBPS       Y1, Y11, Y12
 	VMOVAPS      Y12, Y12
-	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y7, Y12
-	VFMADD231PS  all_b2257060<>+0(SB), Y7, Y12
-	VFMADD231PS  all_bf38aa3b<>+0(SB), Y8, Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y7
-	VMOVUPS      all_3e99999a<>+0(SB), Y8
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y8
-	VDIVPS       Y8, Y7, Y7
-	VMULPS       Y7, Y6, Y8
+	VFMSUB231PS  all_bf38aa3b<>+0(SB), Y9, Y12
+	VFMADD231PS  all_b2257060<>+0(SB), Y9, Y12
+	VFMADD231PS  all_bf38aa3b<>+0(SB), Y10, Y12
+	VMOVUPS      all_3f800000<>+0(SB), Y9
+	VMOVUPS      all_3e99999a<>+0(SB), Y10
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y10
+	VDIVPS       Y10, Y9, Y9
+	VMULPS       Y9, Y8, Y10
 	VMOVUPS      all_34d9fcd9<>+0(SB), Y13
-	VFMADD213PS  all_b6a12298<>+0(SB), Y8, Y13
-	VFMADD213PS  all_37829e94<>+0(SB), Y8, Y13
-	VFMADD213PS  all_36f6f889<>+0(SB), Y8, Y13
-	VFMADD213PS  all_386e3857<>+0(SB), Y8, Y13
-	VFMADD213PS  all_ba945aad<>+0(SB), Y8, Y13
-	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3d63df7f<>+0(SB), Y8, Y13
-	VFMADD213PS  all_be7eeab1<>+0(SB), Y8, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y13
-	VMULPS       Y7, Y13, Y7
-	VFNMADD231PS all_3ecc422a<>+0(SB), Y6, Y7
-	VPERMPS      powers_38_8<>+0(SB), Y11, Y6
-	VPSLLD       $0x14, Y11, Y8
-	VPADDD       Y8, Y6, Y6
-	VMULPS       Y12, Y6, Y8
+	VFMADD213PS  all_b6a12298<>+0(SB), Y10, Y13
+	VFMADD213PS  all_37829e94<>+0(SB), Y10, Y13
+	VFMADD213PS  all_36f6f889<>+0(SB), Y10, Y13
+	VFMADD213PS  all_386e3857<>+0(SB), Y10, Y13
+	VFMADD213PS  all_ba945aad<>+0(SB), Y10, Y13
+	VFMADD213PS  all_bb0f5c8e<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3d63df7f<>+0(SB), Y10, Y13
+	VFMADD213PS  all_be7eeab1<>+0(SB), Y10, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y13
+	VMULPS       Y9, Y13, Y9
+	VFNMADD231PS all_3ecc422a<>+0(SB), Y8, Y9
+	VPERMPS      powers_38_8<>+0(SB), Y11, Y8
+	VPSLLD       $0x14, Y11, Y10
+	VPADDD       Y10, Y8, Y8
+	VMULPS       Y12, Y8, Y10
 	VMOVAPS      Y5, Y11
 	VFMADD213PS  Y4, Y12, Y11
 	VFMADD213PS  Y3, Y12, Y11
 	VFMADD213PS  Y2, Y12, Y11
-	VFMADD231PS  Y11, Y8, Y6
-	VMULPS       Y6, Y7, Y6
-	VMULPS       all_2c800000<>+0(SB), Y6, Y6
-	VPAND        all_80000000<>+0(SB), Y10, Y7
-	VPOR         all_3f000000<>+0(SB), Y7, Y8
-	VADDPS       all_3f000000<>+0(SB), Y8, Y8
-	VPXOR        Y7, Y6, Y6
-	VSUBPS       Y6, Y8, Y6
-	VPAND        all_7fffffff<>+0(SB), Y10, Y7
+	VFMADD231PS  Y11, Y10, Y8
+	VMULPS       Y8, Y9, Y8
+	VMULPS       all_2c800000<>+0(SB), Y8, Y8
+	VPAND        all_80000000<>+0(SB), Y7, Y9
+	VPOR         all_3f000000<>+0(SB), Y9, Y10
+	VADDPS       all_3f000000<>+0(SB), Y10, Y10
+	VPXOR        Y9, Y8, Y8
+	VSUBPS       Y8, Y10, Y8
+	VPAND        all_7fffffff<>+0(SB), Y7, Y7
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y9, Y6, Y6
+	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y8, Y8
+	VMULPS       Y6, Y8, Y6
 	VPSRLD       $0x10, Y6, Y7
 	VPAND        all_00000001<>+0(SB), Y7, Y7
 	VPADDD       all_00007fff<>+0(SB), Y6, Y6
@@ -13829,51 +13793,51 @@ groups:
 	VMOVUPS      all_c2dc0000<>+0(SB), Y4
 	VMAXPS       Y5, Y4, Y4
 	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y9
+	VMOVUPS      all_49c00000<>+0(SB), Y7
 	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y9
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y10
-	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS      Y6, Y12
-	VMOVAPS      Y4, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS      Y6, Y10
+	VMOVAPS      Y4, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
 	VMULPS       all_50000000<>+0(SB), Y4, Y4
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y10
-	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
+	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
 	VPSLLD       $0x14, Y5, Y5
-	VPSLLD       $0x14, Y9, Y9
-	VPADDD       Y5, Y10, Y5
-	VPADDD       Y9, Y11, Y9
-	VMULPS       Y12, Y5, Y10
-	VMULPS       Y13, Y9, Y11
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y14, Y10, Y5
-	VFMADD231PS  Y15, Y11, Y9
-	VADDPS       all_50000000<>+0(SB), Y5, Y10
-	VADDPS       all_50000000<>+0(SB), Y9, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VDIVPS       Y10, Y12, Y10
-	VDIVPS       Y11, Y13, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VFMADD231PS  Y10, Y6, Y12
-	VFMADD231PS  Y11, Y4, Y13
-	VMULPS       Y12, Y5, Y4
-	VMULPS       Y13, Y9, Y5
-	VMULPS       Y10, Y4, Y4
-	VMULPS       Y11, Y5, Y5
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y5, Y8, Y5
+	VPADDD       Y7, Y9, Y7
+	VMULPS       Y10, Y5, Y8
+	VMULPS       Y11, Y7, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
+	VFMADD231PS  Y12, Y8, Y5
+	VFMADD231PS  Y13, Y9, Y7
+	VADDPS       all_50000000<>+0(SB), Y5, Y8
+	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y8, Y10, Y8
+	VDIVPS       Y9, Y11, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y8, Y6, Y10
+	VFMADD231PS  Y9, Y4, Y11
+	VMULPS       Y10, Y5, Y4
+	VMULPS       Y11, Y7, Y5
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y9, Y5, Y5
 	VPAND        all_7fffffff<>+0(SB), Y2, Y2
 	VPAND        all_7fffffff<>+0(SB), Y3, Y3
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y2, Y2
@@ -13940,39 +13904,39 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (DX), X7
-	VMOVSS       (BX), X8
-	VMOVUPS      all_41f00000<>+0(SB), Y0
-	VMINPS       Y8, Y0, Y0
-	VMOVUPS      all_c2dc0000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMOVUPS      all_49c00000<>+0(SB), Y0
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS       all_49c00000<>+0(SB), Y0, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS all_3f316000<>+0(SB), Y2, Y3
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y2, Y3
-	VMULPS       all_50000000<>+0(SB), Y1, Y1
-	VPERMPS      powers_33_8<>+0(SB), Y0, Y2
-	VPSLLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VMULPS       Y3, Y0, Y2
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y4
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y3, Y4
-	VFMADD213PS  all_3f000000<>+0(SB), Y3, Y4
-	VFMADD213PS  all_3f800000<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VADDPS       all_50000000<>+0(SB), Y0, Y2
-	VMOVUPS      all_3f800000<>+0(SB), Y3
-	VDIVPS       Y2, Y3, Y2
-	VMOVUPS      all_3f800000<>+0(SB), Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VPAND        all_7fffffff<>+0(SB), Y8, Y1
+	VBROADCASTSS (DX), Y0
+	VBROADCASTSS (BX), Y1
+	VMOVUPS      all_41f00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMULPS       all_50000000<>+0(SB), Y3, Y3
+	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VMULPS       Y5, Y2, Y4
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y0
 	VMOVSS       X0, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -14248,51 +14212,51 @@ groups:
 	VMOVUPS      all_c2dc0000<>+0(SB), Y4
 	VMAXPS       Y5, Y4, Y4
 	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y9
+	VMOVUPS      all_49c00000<>+0(SB), Y7
 	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y9
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y10
-	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS      Y6, Y12
-	VMOVAPS      Y4, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS      Y6, Y10
+	VMOVAPS      Y4, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
 	VMULPS       all_50000000<>+0(SB), Y4, Y4
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y10
-	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
+	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
 	VPSLLD       $0x14, Y5, Y5
-	VPSLLD       $0x14, Y9, Y9
-	VPADDD       Y5, Y10, Y5
-	VPADDD       Y9, Y11, Y9
-	VMULPS       Y12, Y5, Y10
-	VMULPS       Y13, Y9, Y11
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y14, Y10, Y5
-	VFMADD231PS  Y15, Y11, Y9
-	VADDPS       all_50000000<>+0(SB), Y5, Y10
-	VADDPS       all_50000000<>+0(SB), Y9, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VDIVPS       Y10, Y12, Y10
-	VDIVPS       Y11, Y13, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VFMADD231PS  Y10, Y6, Y12
-	VFMADD231PS  Y11, Y4, Y13
-	VMULPS       Y12, Y5, Y4
-	VMULPS       Y13, Y9, Y5
-	VMULPS       Y10, Y4, Y4
-	VMULPS       Y11, Y5, Y5
+	VPSLLD       $0x14, Y7, Y7
+	VPADDD       Y5, Y8, Y5
+	VPADDD       Y7, Y9, Y7
+	VMULPS       Y10, Y5, Y8
+	VMULPS       Y11, Y7, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
+	VFMADD231PS  Y12, Y8, Y5
+	VFMADD231PS  Y13, Y9, Y7
+	VADDPS       all_50000000<>+0(SB), Y5, Y8
+	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y8, Y10, Y8
+	VDIVPS       Y9, Y11, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y8, Y6, Y10
+	VFMADD231PS  Y9, Y4, Y11
+	VMULPS       Y10, Y5, Y4
+	VMULPS       Y11, Y7, Y5
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y9, Y5, Y5
 	VPAND        all_7fffffff<>+0(SB), Y2, Y2
 	VPAND        all_7fffffff<>+0(SB), Y3, Y3
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y2, Y2
@@ -14359,43 +14323,41 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	VMOVD        SI, X7
-	VCVTPH2PS    X7, X7
-	MOVWLZX      (BX), SI
-	VMOVD        SI, X8
-	VCVTPH2PS    X8, X8
-	VMOVUPS      all_41f00000<>+0(SB), Y0
-	VMINPS       Y8, Y0, Y0
-	VMOVUPS      all_c2dc0000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMOVUPS      all_49c00000<>+0(SB), Y0
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS       all_49c00000<>+0(SB), Y0, Y2
-	VMOVAPS      Y1, Y3
-	VFNMADD231PS all_3f316000<>+0(SB), Y2, Y3
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y2, Y3
-	VMULPS       all_50000000<>+0(SB), Y1, Y1
-	VPERMPS      powers_33_8<>+0(SB), Y0, Y2
-	VPSLLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VMULPS       Y3, Y0, Y2
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y4
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y3, Y4
-	VFMADD213PS  all_3f000000<>+0(SB), Y3, Y4
-	VFMADD213PS  all_3f800000<>+0(SB), Y3, Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VADDPS       all_50000000<>+0(SB), Y0, Y2
-	VMOVUPS      all_3f800000<>+0(SB), Y3
-	VDIVPS       Y2, Y3, Y2
-	VMOVUPS      all_3f800000<>+0(SB), Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VMULPS       Y3, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VPAND        all_7fffffff<>+0(SB), Y8, Y1
+	VPBROADCASTW (DX), Y0
+	VCVTPH2PS    X0, Y0
+	VPBROADCASTW (BX), Y1
+	VCVTPH2PS    X1, Y1
+	VMOVUPS      all_41f00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMULPS       all_50000000<>+0(SB), Y3, Y3
+	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VMULPS       Y5, Y2, Y4
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS       Y7, Y0, Y0
+	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y0
 	VCVTPS2PH    $0x00, X0, X0
 	VPEXTRW      $0x00, X0, (CX)
 	ADDQ         $+2, CX
@@ -14598,79 +14560,79 @@ groups:
 	VMOVDQU      (DX), Y0
 	VPSLLD       $0x10, Y0, Y1
 	VPAND        all_ffff0000<>+0(SB), Y0, Y0
-	VMOVDQU      (BX), Y4
-	VPSLLD       $0x10, Y4, Y5
-	VPAND        all_ffff0000<>+0(SB), Y4, Y4
-	VMOVUPS      all_41f00000<>+0(SB), Y6
-	VMINPS       Y5, Y6, Y6
-	VMOVUPS      all_41f00000<>+0(SB), Y7
-	VMINPS       Y4, Y7, Y7
-	VMOVUPS      all_c2dc0000<>+0(SB), Y8
-	VMAXPS       Y6, Y8, Y8
+	VMOVDQU      (BX), Y2
+	VPSLLD       $0x10, Y2, Y3
+	VPAND        all_ffff0000<>+0(SB), Y2, Y2
+	VMOVUPS      all_41f00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y4
+	VMOVUPS      all_41f00000<>+0(SB), Y5
+	VMINPS       Y2, Y5, Y5
 	VMOVUPS      all_c2dc0000<>+0(SB), Y6
-	VMAXPS       Y7, Y6, Y6
+	VMAXPS       Y4, Y6, Y6
+	VMOVUPS      all_c2dc0000<>+0(SB), Y4
+	VMAXPS       Y5, Y4, Y4
+	VMOVUPS      all_49c00000<>+0(SB), Y5
 	VMOVUPS      all_49c00000<>+0(SB), Y7
-	VMOVUPS      all_49c00000<>+0(SB), Y9
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y7
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y9
-	VSUBPS       all_49c00000<>+0(SB), Y7, Y10
-	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
-	VMOVAPS      Y8, Y12
-	VMOVAPS      Y6, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y13
-	VMULPS       all_50000000<>+0(SB), Y8, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
+	VMOVAPS      Y6, Y10
+	VMOVAPS      Y4, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
-	VPERMPS      powers_33_8<>+0(SB), Y7, Y10
-	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VMULPS       all_50000000<>+0(SB), Y4, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
+	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
+	VPSLLD       $0x14, Y5, Y5
 	VPSLLD       $0x14, Y7, Y7
-	VPSLLD       $0x14, Y9, Y9
-	VPADDD       Y7, Y10, Y7
-	VPADDD       Y9, Y11, Y9
-	VMULPS       Y12, Y7, Y10
-	VMULPS       Y13, Y9, Y11
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y12, Y14
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y14, Y10, Y7
-	VFMADD231PS  Y15, Y11, Y9
-	VADDPS       all_50000000<>+0(SB), Y7, Y10
-	VADDPS       all_50000000<>+0(SB), Y9, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VDIVPS       Y10, Y12, Y10
-	VDIVPS       Y11, Y13, Y11
-	VMOVUPS      all_3f800000<>+0(SB), Y12
-	VMOVUPS      all_3f800000<>+0(SB), Y13
-	VFMADD231PS  Y10, Y8, Y12
-	VFMADD231PS  Y11, Y6, Y13
-	VMULPS       Y12, Y7, Y6
-	VMULPS       Y13, Y9, Y7
-	VMULPS       Y10, Y6, Y6
-	VMULPS       Y11, Y7, Y7
-	VPAND        all_7fffffff<>+0(SB), Y5, Y5
-	VPAND        all_7fffffff<>+0(SB), Y4, Y4
-	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y6, Y6
-	VCMPPS       $0x00, all_7f800000<>+0(SB), Y4, Y4
-	VBLENDVPS    Y4, all_7fc00000<>+0(SB), Y7, Y7
-	VMULPS       Y1, Y6, Y1
-	VMULPS       Y0, Y7, Y0
-	VPSRLD       $0x10, Y1, Y4
-	VPSRLD       $0x10, Y0, Y5
-	VPAND        all_00000001<>+0(SB), Y4, Y4
-	VPAND        all_00000001<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y8, Y5
+	VPADDD       Y7, Y9, Y7
+	VMULPS       Y10, Y5, Y8
+	VMULPS       Y11, Y7, Y9
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
+	VFMADD231PS  Y12, Y8, Y5
+	VFMADD231PS  Y13, Y9, Y7
+	VADDPS       all_50000000<>+0(SB), Y5, Y8
+	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y8, Y10, Y8
+	VDIVPS       Y9, Y11, Y9
+	VMOVUPS      all_3f800000<>+0(SB), Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y8, Y6, Y10
+	VFMADD231PS  Y9, Y4, Y11
+	VMULPS       Y10, Y5, Y4
+	VMULPS       Y11, Y7, Y5
+	VMULPS       Y8, Y4, Y4
+	VMULPS       Y9, Y5, Y5
+	VPAND        all_7fffffff<>+0(SB), Y3, Y3
+	VPAND        all_7fffffff<>+0(SB), Y2, Y2
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y3, Y3
+	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, all_7fc00000<>+0(SB), Y5, Y5
+	VMULPS       Y1, Y4, Y1
+	VMULPS       Y0, Y5, Y0
+	VPSRLD       $0x10, Y1, Y2
+	VPSRLD       $0x10, Y0, Y3
+	VPAND        all_00000001<>+0(SB), Y2, Y2
+	VPAND        all_00000001<>+0(SB), Y3, Y3
 	VPADDD       all_00007fff<>+0(SB), Y1, Y1
 	VPADDD       all_00007fff<>+0(SB), Y0, Y0
-	VPADDD       Y4, Y1, Y1
-	VPADDD       Y5, Y0, Y0
+	VPADDD       Y2, Y1, Y1
+	VPADDD       Y3, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPBLENDW     $0xaa, Y0, Y1, Y1
 	VMOVDQU      Y1, (CX)
@@ -14689,37 +14651,37 @@ single:
 	VPSLLD       $0x10, Y0, Y0
 	VPMOVZXWD    (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      all_41f00000<>+0(SB), Y4
-	VMINPS       Y1, Y4, Y4
-	VMOVUPS      all_c2dc0000<>+0(SB), Y5
-	VMAXPS       Y4, Y5, Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y4
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y5, Y4
-	VSUBPS       all_49c00000<>+0(SB), Y4, Y6
-	VMOVAPS      Y5, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VMULPS       all_50000000<>+0(SB), Y5, Y5
-	VPERMPS      powers_33_8<>+0(SB), Y4, Y6
-	VPSLLD       $0x14, Y4, Y4
-	VPADDD       Y4, Y6, Y4
-	VMULPS       Y7, Y4, Y6
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y8
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VADDPS       all_50000000<>+0(SB), Y4, Y6
-	VMOVUPS      all_3f800000<>+0(SB), Y7
-	VDIVPS       Y6, Y7, Y6
-	VMOVUPS      all_3f800000<>+0(SB), Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMULPS       Y7, Y4, Y4
-	VMULPS       Y6, Y4, Y4
+	VMOVUPS      all_41f00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMULPS       all_50000000<>+0(SB), Y3, Y3
+	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VMULPS       Y5, Y2, Y4
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VDIVPS       Y4, Y5, Y4
+	VMOVUPS      all_3f800000<>+0(SB), Y5
+	VFMADD231PS  Y4, Y3, Y5
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y2, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS       Y0, Y4, Y0
+	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y0
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        all_00000001<>+0(SB), Y1, Y1
 	VPADDD       all_00007fff<>+0(SB), Y0, Y0
@@ -14739,43 +14701,41 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (DX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X2
-	MOVWLZX      (BX), SI
-	SHLL         $0x10, SI
-	VMOVD        SI, X3
-	VMOVUPS      all_41f00000<>+0(SB), Y0
-	VMINPS       Y3, Y0, Y0
-	VMOVUPS      all_c2dc0000<>+0(SB), Y1
-	VMAXPS       Y0, Y1, Y1
-	VMOVUPS      all_49c00000<>+0(SB), Y0
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y1, Y0
-	VSUBPS       all_49c00000<>+0(SB), Y0, Y4
-	VMOVAPS      Y1, Y5
+	VPBROADCASTW (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VPBROADCASTW (BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      all_41f00000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y2
+	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y3
+	VMOVUPS      all_49c00000<>+0(SB), Y2
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
+	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
+	VMOVAPS      Y3, Y5
 	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
-	VMULPS       all_50000000<>+0(SB), Y1, Y1
-	VPERMPS      powers_33_8<>+0(SB), Y0, Y4
-	VPSLLD       $0x14, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VMULPS       Y5, Y0, Y4
+	VMULPS       all_50000000<>+0(SB), Y3, Y3
+	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VMULPS       Y5, Y2, Y4
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
 	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
 	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
 	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VADDPS       all_50000000<>+0(SB), Y0, Y4
+	VFMADD231PS  Y6, Y4, Y2
+	VADDPS       all_50000000<>+0(SB), Y2, Y4
 	VMOVUPS      all_3f800000<>+0(SB), Y5
 	VDIVPS       Y4, Y5, Y4
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y1, Y5
-	VMULPS       Y5, Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VPAND        all_7fffffff<>+0(SB), Y3, Y1
+	VFMADD231PS  Y4, Y3, Y5
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y0, Y0
-	VMULPS       Y2, Y0, Y0
+	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
+	VMULPS       Y0, Y2, Y0
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        all_00000001<>+0(SB), Y1, Y1
 	VPADDD       all_00007fff<>+0(SB), Y0, Y0
@@ -15018,40 +14978,40 @@ groups:
 	VMOVUPS      (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VMOVUPS      Y5, (CX)
 	VMOVUPS      Y4, (DX)
@@ -15073,40 +15033,40 @@ single:
 	VMOVUPS      (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VMOVUPS      Y5, (CX)
 	VMOVUPS      Y4, (DX)
@@ -15123,46 +15083,46 @@ tail:
 	JZ   done
 
 element:
-	VMOVSS       (BX), X8
-	VMOVSS       (SI), X9
-	VMOVSS       (DI), X10
-	VMINPS       Y9, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VMULPS       Y2, Y4, Y6
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y11
-	VPSLLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y11, Y5
-	VMULPS       Y7, Y5, Y11
+	VBROADCASTSS (BX), Y4
+	VBROADCASTSS (SI), Y5
+	VBROADCASTSS (DI), Y6
+	VMINPS       Y5, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y12
-	VFMADD231PS  Y12, Y11, Y5
-	VADDPS       Y2, Y5, Y7
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y7, Y11, Y7
+	VDIVPS       Y10, Y11, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y7, Y6, Y11
-	VMULPS       Y11, Y5, Y6
-	VMULPS       Y7, Y6, Y6
-	VMULPS       Y4, Y5, Y4
-	VMULPS       Y7, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y9, Y5
-	VBLENDVPS    Y5, Y9, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y9, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS       Y10, Y8, Y5
-	VPAND        all_7fffffff<>+0(SB), Y9, Y7
-	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMULPS       Y8, Y4, Y4
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y6, Y4, Y6
+	VPAND        all_7fffffff<>+0(SB), Y5, Y5
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
+	VMULPS       Y4, Y7, Y4
 	VMOVSS       X5, (CX)
 	VMOVSS       X4, (DX)
 	ADDQ         $+4, CX
@@ -15420,40 +15380,40 @@ groups:
 	VCVTPH2PS    (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, Y5, (CX)
 	VCVTPS2PH    $0x00, Y4, (DX)
@@ -15475,40 +15435,40 @@ single:
 	VCVTPH2PS    (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, Y5, (CX)
 	VCVTPS2PH    $0x00, Y4, (DX)
@@ -15525,52 +15485,49 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (BX), R8
-	VMOVD        R8, X8
-	VCVTPH2PS    X8, X8
-	MOVWLZX      (SI), R8
-	VMOVD        R8, X9
-	VCVTPH2PS    X9, X9
-	MOVWLZX      (DI), R8
-	VMOVD        R8, X10
-	VCVTPH2PS    X10, X10
-	VMINPS       Y9, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VMULPS       Y2, Y4, Y6
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y11
-	VPSLLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y11, Y5
-	VMULPS       Y7, Y5, Y11
+	VPBROADCASTW (BX), Y4
+	VCVTPH2PS    X4, Y4
+	VPBROADCASTW (SI), Y5
+	VCVTPH2PS    X5, Y5
+	VPBROADCASTW (DI), Y6
+	VCVTPH2PS    X6, Y6
+	VMINPS       Y5, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y12
-	VFMADD231PS  Y12, Y11, Y5
-	VADDPS       Y2, Y5, Y7
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y7, Y11, Y7
+	VDIVPS       Y10, Y11, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y7, Y6, Y11
-	VMULPS       Y11, Y5, Y6
-	VMULPS       Y7, Y6, Y6
-	VMULPS       Y4, Y5, Y4
-	VMULPS       Y7, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y9, Y5
-	VBLENDVPS    Y5, Y9, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y9, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS       Y10, Y8, Y5
-	VPAND        all_7fffffff<>+0(SB), Y9, Y7
-	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMULPS       Y8, Y4, Y4
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y6, Y4, Y6
+	VPAND        all_7fffffff<>+0(SB), Y5, Y5
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
+	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, X5, X5
 	VPEXTRW      $0x00, X5, (CX)
 	VCVTPS2PH    $0x00, X4, X4
@@ -15833,40 +15790,40 @@ groups:
 	VPSLLD       $0x10, Y6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
@@ -15905,40 +15862,40 @@ single:
 	VPSLLD       $0x10, Y6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y11
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y11
-	VSUBPS       Y3, Y11, Y12
-	VMOVAPS      Y7, Y13
-	VFNMADD231PS all_3f316000<>+0(SB), Y12, Y13
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y12, Y13
-	VMULPS       Y2, Y7, Y12
-	VPERMPS      powers_33_8<>+0(SB), Y11, Y14
-	VPSLLD       $0x14, Y11, Y11
-	VPADDD       Y11, Y14, Y11
-	VMULPS       Y13, Y11, Y14
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y15
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f000000<>+0(SB), Y13, Y15
-	VFMADD213PS  all_3f800000<>+0(SB), Y13, Y15
-	VFMADD231PS  Y15, Y14, Y11
-	VADDPS       Y2, Y11, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VDIVPS       Y13, Y14, Y13
-	VMOVUPS      all_3f800000<>+0(SB), Y14
-	VFMADD231PS  Y13, Y12, Y14
-	VMULPS       Y14, Y11, Y12
-	VMULPS       Y13, Y12, Y12
-	VMULPS       Y7, Y11, Y7
-	VMULPS       Y13, Y7, Y7
-	VCMPPS       $0x1e, Y1, Y5, Y11
-	VBLENDVPS    Y11, Y5, Y7, Y7
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y11
-	VBLENDVPS    Y11, all_7fc00000<>+0(SB), Y7, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
+	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VDIVPS       Y10, Y11, Y10
+	VMOVUPS      all_3f800000<>+0(SB), Y11
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y12, Y12
-	VMULPS       Y12, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
@@ -15969,52 +15926,49 @@ tail:
 	JZ   done
 
 element:
-	MOVWLZX      (BX), R8
-	SHLL         $0x10, R8
-	VMOVD        R8, X8
-	MOVWLZX      (SI), R8
-	SHLL         $0x10, R8
-	VMOVD        R8, X9
-	MOVWLZX      (DI), R8
-	SHLL         $0x10, R8
-	VMOVD        R8, X10
-	VMINPS       Y9, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y3, Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VMULPS       Y2, Y4, Y6
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y11
-	VPSLLD       $0x14, Y5, Y5
-	VPADDD       Y5, Y11, Y5
-	VMULPS       Y7, Y5, Y11
+	VPBROADCASTW (BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VPBROADCASTW (SI), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VPBROADCASTW (DI), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VMINPS       Y5, Y1, Y7
+	VMAXPS       Y7, Y0, Y7
+	VMOVAPS      Y3, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
+	VSUBPS       Y3, Y8, Y9
+	VMOVAPS      Y7, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
+	VMULPS       Y2, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPADDD       Y8, Y11, Y8
+	VMULPS       Y10, Y8, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y12
-	VFMADD231PS  Y12, Y11, Y5
-	VADDPS       Y2, Y5, Y7
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
+	VFMADD231PS  Y12, Y11, Y8
+	VADDPS       Y2, Y8, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y7, Y11, Y7
+	VDIVPS       Y10, Y11, Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y7, Y6, Y11
-	VMULPS       Y11, Y5, Y6
-	VMULPS       Y7, Y6, Y6
-	VMULPS       Y4, Y5, Y4
-	VMULPS       Y7, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y9, Y5
-	VBLENDVPS    Y5, Y9, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y9, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS       Y10, Y8, Y5
-	VPAND        all_7fffffff<>+0(SB), Y9, Y7
-	VCMPPS       $0x00, all_7f800000<>+0(SB), Y7, Y7
-	VBLENDVPS    Y7, all_7fc00000<>+0(SB), Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VMULPS       Y8, Y4, Y4
+	VFMADD231PS  Y10, Y9, Y11
+	VMULPS       Y11, Y8, Y9
+	VMULPS       Y10, Y9, Y9
+	VMULPS       Y7, Y8, Y7
+	VMULPS       Y10, Y7, Y7
+	VCMPPS       $0x1e, Y1, Y5, Y8
+	VBLENDVPS    Y8, Y5, Y7, Y7
+	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
+	VBLENDVPS    Y8, all_7fc00000<>+0(SB), Y7, Y7
+	VMULPS       Y6, Y4, Y6
+	VPAND        all_7fffffff<>+0(SB), Y5, Y5
+	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
+	VMULPS       Y9, Y6, Y5
+	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
 	VPADDD       all_00007fff<>+0(SB), Y5, Y5
