@@ -134,7 +134,7 @@ func layers(n int, rows ...int) []string {
 }
 
 const (
-	inL1     = "2048"     // elements of fp32: two operands take half of a 32 KiB cache
+	inL1     = "3072"     // elements of fp32: two operands take three quarters of a 32 KiB cache
 	inMemory = "33554432" // 128 MiB of fp32 each
 	doubles  = "16777216" // 128 MiB of fp64 each
 )
