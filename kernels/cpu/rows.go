@@ -101,9 +101,14 @@ func (r *Rows[T]) check(k kernels.Kernel) int {
 		bit       operands
 		got, want int
 	}{
-		{"X", opX, len(r.X), elements}, {"Y", opY, len(r.Y), elements}, {"DY", opDY, len(r.DY), elements}, {"DX", opDX, len(r.DX), elements},
-		{"Gain", opGain, len(r.Gain), r.Columns}, {"Bias", opBias, len(r.Bias), r.Columns},
-		{"DGain", opDGain, len(r.DGain), r.Columns}, {"DBias", opDBias, len(r.DBias), r.Columns},
+		{"X", opX, len(r.X), elements},
+		{"Y", opY, len(r.Y), elements},
+		{"DY", opDY, len(r.DY), elements},
+		{"DX", opDX, len(r.DX), elements},
+		{"Gain", opGain, len(r.Gain), r.Columns},
+		{"Bias", opBias, len(r.Bias), r.Columns},
+		{"DGain", opDGain, len(r.DGain), r.Columns},
+		{"DBias", opDBias, len(r.DBias), r.Columns},
 	} {
 		if used&o.bit != 0 && o.got != o.want {
 			panic(fmt.Sprintf("cpu: %s: %s has %d elements, want %d", k, o.name, o.got, o.want))
