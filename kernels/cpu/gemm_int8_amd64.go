@@ -17,33 +17,28 @@ func init() {
 	// behind a panel of B lies 128·Σb of each column, which the tile subtracts. All of it is exact modulo 2^32.
 	// VPMADDUBSW, the way without it, saturates at 16 bits: there, bytes are widened as they are packed.
 	for _, e := range []struct {
-		family      tiles
-		tile, packs []uintptr
-		impl        Impl
+		family *dotFamily
+		impl   Impl
 	}{
 		{
-			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 4, TailB: 4},
-			addresses(dotAVX512VNNITiles), addresses(dotAVX512VNNIPackers),
+			newDotFamily(tiles{MR: 8, NR: 48, Lanes: 16, KStep: 4, TailB: 4, StoredBytes: 1}, addresses(dotAVX512VNNITiles), addresses(dotAVX512VNNIPackers)),
 			Impl{Engine: GoAVX512VNNI, Needs: needsAVX512VNNI},
 		},
+		{int8AVXVNNI(), Impl{Engine: GoAVXVNNI, Needs: needsAVXVNNI}},
 		{
-			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 4, TailB: 4},
-			addresses(dotAVX2VNNITiles), addresses(dotAVX2VNNIPackers),
-			Impl{Engine: GoAVXVNNI, Needs: needsAVXVNNI},
-		},
-		{
-			tiles{MR: 8, NR: 48, Lanes: 16, KStep: 2},
-			addresses(dotAVX512INT16Tiles), addresses(dotAVX512INT16Packers),
+			newDotFamily(tiles{MR: 8, NR: 48, Lanes: 16, KStep: 2, StoredBytes: 1}, addresses(dotAVX512INT16Tiles), addresses(dotAVX512INT16Packers)),
 			Impl{Engine: GoAVX512, Needs: needsAVX512},
 		},
 		{
-			tiles{MR: 6, NR: 16, Lanes: 8, KStep: 2},
-			addresses(dotAVX2INT16Tiles), addresses(dotAVX2INT16Packers),
+			newDotFamily(tiles{MR: 6, NR: 16, Lanes: 8, KStep: 2, StoredBytes: 1}, addresses(dotAVX2INT16Tiles), addresses(dotAVX2INT16Packers)),
 			Impl{Engine: GoAVX2, Needs: needsAVX2},
 		},
 	} {
-		e.family.StoredBytes = 1
 		e.impl.Precision, e.impl.Limit = kernels.INT8INT32, kernels.INT8INT32
-		registerGEMM(newGEMM[int8, int32](&newDotFamily(e.family, e.tile, e.packs).tiles), e.impl)
+		registerGEMM(newGEMM[int8, int32](&e.family.tiles), e.impl)
 	}
+}
+
+func int8AVXVNNI() *dotFamily {
+	return newDotFamily(tiles{MR: 6, NR: 16, Lanes: 8, KStep: 4, TailB: 4, StoredBytes: 1}, addresses(dotAVX2VNNITiles), addresses(dotAVX2VNNIPackers))
 }
