@@ -27,7 +27,7 @@ func near(p *float64, want float64) bool { return p != nil && math.Abs(*p/want-1
 // TestResultOfAQuietKernel: a relu of 4000 elements in 200 µs, on one thread.
 func TestResultOfAQuietKernel(t *testing.T) {
 	clock := &fakeClock{}
-	r := newFake(t, clock, goRelu(clock, 200*time.Microsecond))
+	r := newFake(t, clock, unary(goRelu(clock, 200*time.Microsecond)))
 	c := caseOf(kernels.ReLU, kernels.FP32, n(4000), 1)
 	res := run(t, r, c)
 	if res.Status != bench.OK || res.Error != "" || len(res.Warnings) != 0 || res.Warnings == nil {
@@ -132,7 +132,7 @@ func TestEveryImplementationOfThisMachineRuns(t *testing.T) {
 
 func TestCasesThatCannotRunSayWhy(t *testing.T) {
 	clock := &fakeClock{}
-	r := newFake(t, clock, goRelu(clock, time.Millisecond))
+	r := newFake(t, clock, unary(goRelu(clock, time.Millisecond)))
 	good := caseOf(kernels.ReLU, kernels.FP32, n(1000), 1)
 	edit := func(f func(c *bench.Case)) bench.Case {
 		c := good
@@ -296,7 +296,7 @@ func TestDoubtsBecomeWarnings(t *testing.T) {
 
 func TestClockIsTheMedianBesideTheSamples(t *testing.T) {
 	clock := &fakeClock{}
-	r := newFake(t, clock, goRelu(clock, time.Millisecond))
+	r := newFake(t, clock, unary(goRelu(clock, time.Millisecond)))
 	reading := 0
 	r.clockHz = func(*cpu.Pool) (float64, bool) {
 		reading++
