@@ -81,7 +81,7 @@ done
 cat >"$folder/bochs" <<'EOF'
 #!/bin/sh
 here=$(dirname "$0")
-ulimit -t 300 # no test takes a tenth of this
+ulimit -t 120 # no test takes half of this
 LTDL_LIBRARY_PATH=$here/plugins exec "$here/lib/ld-linux-x86-64.so.2" --library-path "$here/lib" "$here/bochs-bin" "$@"
 EOF
 chmod +x "$folder/bochs"

@@ -25,7 +25,7 @@ import (
 const Version = "3.0"
 
 // A call may take patience; the longest of the conformance suite takes a second.
-const patience = 60 * time.Second
+const patience = 30 * time.Second
 
 // The bits of XCR0: what an operating system has enabled.
 const (
