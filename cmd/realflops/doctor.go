@@ -11,6 +11,7 @@ import (
 
 	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/bench/gpu"
+	kcpu "github.com/realflops/realflops/kernels/cpu"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -58,6 +59,16 @@ func failedChecks(checks []detect.Check) error {
 		return &codedError{code: exitFailed}
 	}
 	return nil
+}
+
+// withheldChecks say which instruction sets the operating system keeps from this program.
+func withheldChecks(all []kcpu.Withheld) []detect.Check {
+	var checks []detect.Check
+	for _, w := range all {
+		text := fmt.Sprintf("The CPU has %s, which %s: what needs them is measured by the next best engine.", strings.Join(w.Features, ", "), w.Why)
+		checks = append(checks, detect.Check{Name: "instruction sets", Status: detect.Warn, Text: text})
+	}
+	return checks
 }
 
 // gpuChecks are doctor's findings on the worker and on what it sees. On a machine without an

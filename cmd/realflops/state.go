@@ -6,6 +6,7 @@ import (
 
 	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/agent/store"
+	kcpu "github.com/realflops/realflops/kernels/cpu"
 )
 
 // withStore opens the store for one verb and closes it after.
@@ -57,7 +58,7 @@ func (a *app) tellSetAside(s *store.Store) {
 
 // ownChecks are doctor's findings on what this program itself needs.
 func (a *app) ownChecks(ctx context.Context, host *detect.Host) []detect.Check {
-	checks := a.gpuChecks(ctx, host)
+	checks := append(withheldChecks(kcpu.WithheldFeatures()), a.gpuChecks(ctx, host)...)
 	s, err := a.openStore(ctx)
 	if err != nil {
 		checks = append(checks, detect.Check{Name: "store", Status: detect.Fail, Text: err.Error()})
