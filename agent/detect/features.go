@@ -18,6 +18,7 @@ var instructionSets = map[string][]instructionSet{
 		{name: "popcnt", cpuid: "POPCNT"},
 		{name: "bmi1", cpuid: "BMI1"},
 		{name: "bmi2", cpuid: "BMI2"},
+		{name: "erms", cpuid: "ERMS"},
 		{name: "avx", cpuid: "AVX"},
 		{name: "f16c", cpuid: "F16C"},
 		{name: "fma", cpuid: "FMA3"},

@@ -60,20 +60,20 @@ var extended = map[string]struct {
 	register, bit int
 	state         uint64
 }{
-	"fma":        {1, 0, ecx, 12, stateAVX},
-	"f16c":       {1, 0, ecx, 29, stateAVX},
-	"avx2":       {7, 0, ebx, 5, stateAVX},
-	"avxvnni":    {7, 1, eax, 4, stateAVX},
-	"avx512f":    {7, 0, ebx, 16, stateAVX512},
-	"avx512dq":   {7, 0, ebx, 17, stateAVX512},
-	"avx512bw":   {7, 0, ebx, 30, stateAVX512},
-	"avx512vl":   {7, 0, ebx, 31, stateAVX512},
-	"avx512vnni": {7, 0, ecx, 11, stateAVX512},
-	"avx512bf16": {7, 1, eax, 5, stateAVX512},
-	"avx512fp16": {7, 0, edx, 23, stateAVX512},
-	"amxbf16":    {7, 0, edx, 22, stateTiles},
-	"amxtile":    {7, 0, edx, 24, stateTiles},
-	"amxint8":    {7, 0, edx, 25, stateTiles},
+	"fma":         {1, 0, ecx, 12, stateAVX},
+	"f16c":        {1, 0, ecx, 29, stateAVX},
+	"avx2":        {7, 0, ebx, 5, stateAVX},
+	"avx_vnni":    {7, 1, eax, 4, stateAVX},
+	"avx512f":     {7, 0, ebx, 16, stateAVX512},
+	"avx512dq":    {7, 0, ebx, 17, stateAVX512},
+	"avx512bw":    {7, 0, ebx, 30, stateAVX512},
+	"avx512vl":    {7, 0, ebx, 31, stateAVX512},
+	"avx512_vnni": {7, 0, ecx, 11, stateAVX512},
+	"avx512_bf16": {7, 1, eax, 5, stateAVX512},
+	"avx512_fp16": {7, 0, edx, 23, stateAVX512},
+	"amx_bf16":    {7, 0, edx, 22, stateTiles},
+	"amx_tile":    {7, 0, edx, 24, stateTiles},
+	"amx_int8":    {7, 0, edx, 25, stateTiles},
 }
 
 // osxsave is the bit of leaf 1, ECX, that says that XCR0 can be read.

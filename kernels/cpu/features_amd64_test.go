@@ -58,7 +58,7 @@ func on(t *testing.T, p processor) {
 func TestWhatTheSystemHasNotEnabledIsNotOffered(t *testing.T) {
 	const all = 1 | stateAVX512 | stateTiles
 	const disabled, unpermitted = "the operating system has not enabled (XCR0)", "the operating system does not permit (arch_prctl(ARCH_REQ_XCOMP_PERM): operation not permitted)"
-	const avx512 = "avx512bf16, avx512bw, avx512dq, avx512f, avx512fp16, avx512vl, avx512vnni"
+	const avx512 = "avx512_bf16, avx512_fp16, avx512_vnni, avx512bw, avx512dq, avx512f, avx512vl"
 	refused := errors.New("arch_prctl(ARCH_REQ_XCOMP_PERM): operation not permitted")
 	for _, c := range []struct {
 		name       string
@@ -68,15 +68,15 @@ func TestWhatTheSystemHasNotEnabledIsNotOffered(t *testing.T) {
 		amx        string // what is said to who names it
 	}{
 		{"all", processorWith(all, nil), GoAMX, GoAMX, "", ""},
-		{"a CPU without tiles", processorWith(all, refused, "amxtile", "amxbf16", "amxint8"), GoAVX512BF16, GoAVX512VNNI, "", "engine go-amx needs amxtile, amxbf16, which this CPU lacks; leave"},
-		{"a CPU without int8 tiles", processorWith(all, nil, "amxint8"), GoAMX, GoAVX512VNNI, "", ""},
-		{"XCR0 without tiles", processorWith(1|stateAVX512, nil), GoAVX512BF16, GoAVX512VNNI, "amxbf16, amxint8, amxtile: " + disabled, "engine go-amx needs amxtile, amxbf16, which " + disabled + "; leave"},
-		{"permission refused", processorWith(all, refused), GoAVX512BF16, GoAVX512VNNI, "amxbf16, amxint8, amxtile: " + unpermitted, "engine go-amx needs amxtile, amxbf16, which " + unpermitted + "; leave"},
+		{"a CPU without tiles", processorWith(all, refused, "amx_tile", "amx_bf16", "amx_int8"), GoAVX512BF16, GoAVX512VNNI, "", "engine go-amx needs amx_tile, amx_bf16, which this CPU lacks; leave"},
+		{"a CPU without int8 tiles", processorWith(all, nil, "amx_int8"), GoAMX, GoAVX512VNNI, "", ""},
+		{"XCR0 without tiles", processorWith(1|stateAVX512, nil), GoAVX512BF16, GoAVX512VNNI, "amx_bf16, amx_int8, amx_tile: " + disabled, "engine go-amx needs amx_tile, amx_bf16, which " + disabled + "; leave"},
+		{"permission refused", processorWith(all, refused), GoAVX512BF16, GoAVX512VNNI, "amx_bf16, amx_int8, amx_tile: " + unpermitted, "engine go-amx needs amx_tile, amx_bf16, which " + unpermitted + "; leave"},
 		{
-			"XCR0 without AVX-512, permission refused", processorWith(1|stateAVX|stateTiles, refused), GoAVX2, GoAVXVNNI, "amxbf16, amxint8, amxtile: " + unpermitted + "; " + avx512 + ": " + disabled,
-			"engine go-amx needs avx512f, avx512bw, avx512dq, avx512vl, which " + disabled + ", and amxtile, amxbf16, which " + unpermitted + "; leave",
+			"XCR0 without AVX-512, permission refused", processorWith(1|stateAVX|stateTiles, refused), GoAVX2, GoAVXVNNI, "amx_bf16, amx_int8, amx_tile: " + unpermitted + "; " + avx512 + ": " + disabled,
+			"engine go-amx needs avx512f, avx512bw, avx512dq, avx512vl, which " + disabled + ", and amx_tile, amx_bf16, which " + unpermitted + "; leave",
 		},
-		{"no XCR0 at all", processorWith(0, nil), Go, Go, "amxbf16, amxint8, amxtile, avx2, " + avx512 + ", avxvnni, f16c, fma: " + disabled, "which " + disabled},
+		{"no XCR0 at all", processorWith(0, nil), Go, Go, "amx_bf16, amx_int8, amx_tile, avx2, " + avx512 + ", avx_vnni, f16c, fma: " + disabled, "which " + disabled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			on(t, c.cpu)
