@@ -130,13 +130,14 @@ func (l Lanes) Store(v V, s *Stream) {
 	}
 }
 
-// Prefetch asks for what s has a distance, in bytes, further on. Nothing is asked for behind the last group.
+// Prefetch asks for what s has a distance, in bytes, further on, to come as near as the L2 cache. Nothing is asked for
+// behind the last group.
 func (l Lanes) Prefetch(s *Stream, distance reg.Register) {
 	if l.n == 1 {
 		return
 	}
 	for offset := 0; offset < l.n*s.Step(); offset += 64 {
-		PREFETCHT0(Mem{Base: s.at, Index: distance, Scale: 1, Disp: offset})
+		PREFETCHT1(Mem{Base: s.at, Index: distance, Scale: 1, Disp: offset})
 	}
 }
 
