@@ -61,7 +61,7 @@ func TestBackendMeasuresWithTheRealKernels(t *testing.T) {
 	for _, r := range []worker.PrepareRequest{
 		{Kernel: kernels.GEMM, Precision: kernels.FP16FP32, Shape: kernels.Shape{M: 40, N: 48, K: 64}, Data: bench.Randn, Seed: 3},
 		{Kernel: kernels.Sigmoid, Precision: kernels.BF16, Shape: kernels.Shape{N: 5000}, Data: bench.Uniform},
-		{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: 768}, Data: bench.Constant},
+		{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: kernels.FMAQuantum}, Data: bench.Constant},
 	} {
 		p, e := b.Prepare(r)
 		if e != nil {
@@ -101,7 +101,7 @@ func TestRequestsOutOfOrderAreRefused(t *testing.T) {
 	_, check := b.Check()
 	ready, _ := opened(t)
 	_, nothing := ready.Sample(worker.SampleRequest{Passes: 1, Samples: 1})
-	if _, e := ready.Prepare(worker.PrepareRequest{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: 768}}); e != nil {
+	if _, e := ready.Prepare(worker.PrepareRequest{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: kernels.FMAQuantum}}); e != nil {
 		t.Fatal(e)
 	}
 	_, none := ready.Sample(worker.SampleRequest{})

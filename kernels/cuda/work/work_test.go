@@ -173,7 +173,7 @@ func TestWrongElementIsNamed(t *testing.T) {
 	}{
 		{Case{Spec: kernels.Spec{Kernel: kernels.Sigmoid, Precision: kernels.FP32, Shape: kernels.Shape{N: 10000}}, Data: "randn"}, 4*5000 + 3, "element 5000 of 10000"},
 		{Case{Spec: kernels.Spec{Kernel: kernels.GEMM, Precision: kernels.FP32FP32, Shape: kernels.Shape{M: 8, N: 16, K: 24}}, Data: "randn"}, 4*(3*16+5) + 3, "C[3,5]"},
-		{Case{Spec: kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: 768}}}, 8 * 9, "thread 9 of"},
+		{Case{Spec: kernels.Spec{Kernel: kernels.FMA, Precision: kernels.FP32FP32, Shape: kernels.Shape{N: kernels.FMAQuantum}}}, 8 * 9, "thread 9 of"},
 	} {
 		dev := newFake(80)
 		w, err := open(t, dev).Prepare(x.c)
