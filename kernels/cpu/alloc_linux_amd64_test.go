@@ -9,7 +9,7 @@ import (
 )
 
 // TestPagesAreAdvised reads from /proc/self/smaps which pages a block was advised to have: hg is huge, nh is none that
-// are (Documentation/filesystems/proc.rst).
+// are (Documentation/filesystems/proc.rst). Not on arm64, which is tested under qemu: that shows no such flags.
 func TestPagesAreAdvised(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
 		return // a kernel without huge pages refuses the advice
