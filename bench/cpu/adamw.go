@@ -45,7 +45,7 @@ func bindAdamW[T cpu.Float](w *workload, c bench.Case, pool *cpu.Pool, f cpu.Ada
 	}
 	w.run = func(passes int) {
 		x.passes += passes
-		streamPasses(pool, x.n, passes, func(_, lo, hi int) { x.advance(lo, hi) })
+		streamPasses(pool, x.n, lineWords, passes, func(_, lo, hi int) { x.advance(lo, hi) })
 	}
 	w.poison = func() {
 		x.passes = 0

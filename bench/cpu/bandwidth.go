@@ -35,11 +35,11 @@ func streamOf(f any) stream {
 	panic(fmt.Sprintf("%T is no kernel with an output", f)) // workload.bind knows them all
 }
 
-// streamPasses calls f for each piece, of at most chunk elements, of each thread's share of n, so many times over;
-// each thread goes on without waiting for the others.
-func streamPasses(pool *cpu.Pool, n, passes int, f func(tid, lo, hi int)) {
+// streamPasses calls f for each piece, of at most chunk elements, of each thread's share of n at multiples of align, so many
+// times over; each thread goes on without waiting for the others.
+func streamPasses(pool *cpu.Pool, n, align, passes int, f func(tid, lo, hi int)) {
 	pool.Run(func(tid int) {
-		lo, hi := cpu.Split(n, lineWords, pool.Threads(), tid)
+		lo, hi := cpu.Split(n, align, pool.Threads(), tid)
 		for range passes {
 			for at := lo; at < hi; at += chunk {
 				if pool.Stopped() {
@@ -65,7 +65,7 @@ func bindStream(w *workload, c bench.Case, pool *cpu.Pool, s stream) error {
 		}
 	}
 	w.run = func(passes int) {
-		streamPasses(pool, n, passes, func(_, lo, hi int) {
+		streamPasses(pool, n, lineWords, passes, func(_, lo, hi int) {
 			src := in
 			for i := range s.inputs {
 				src[i] = in[i][lo:hi]
@@ -115,7 +115,7 @@ func bindRead(w *workload, c bench.Case, pool *cpu.Pool, f cpu.ReadFunc) error {
 		return sum
 	}
 	w.run = func(passes int) {
-		streamPasses(pool, n, passes, func(tid, lo, hi int) {
+		streamPasses(pool, n, lineWords, passes, func(tid, lo, hi int) {
 			if first, _ := cpu.Split(n, lineWords, pool.Threads(), tid); lo == first {
 				sums[tid].word = 0 // of the pass before
 			}

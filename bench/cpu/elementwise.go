@@ -32,21 +32,18 @@ func bindElementwise[T cpu.Float](w *workload, c bench.Case, pool *cpu.Pool, f c
 			return err
 		}
 	}
+	type operands struct {
+		to   [2][]T
+		from [3][]T
+		_    [136]byte // other threads' lie on other pairs of cache lines
+	}
+	pieces := make([]operands, pool.Threads()) // that each thread is at
 	w.run = func(passes int) {
-		pool.Run(func(tid int) {
-			lo, hi := cpu.Split(n, 64/c.Precision.Bytes(), c.Threads, tid)
-			to, from := make([][]T, len(out)), make([][]T, len(in))
-			for range passes {
-				for at := lo; at < hi; at += chunk {
-					if pool.Stopped() {
-						return
-					}
-					end := min(at+chunk, hi)
-					part(to, out, at, end)
-					part(from, in, at, end)
-					f(to, from)
-				}
-			}
+		streamPasses(pool, n, lineElements[T](), passes, func(tid, lo, hi int) {
+			to, from := pieces[tid].to[:len(out)], pieces[tid].from[:len(in)]
+			part(to, out, lo, hi)
+			part(from, in, lo, hi)
+			f(to, from)
 		})
 	}
 	want, err := twin(d, c.Precision, patterns)

@@ -16256,96 +16256,175 @@ done:
 	VZEROUPPER
 	RET
 
-DATA elementwiseTable<>+0(SB)/8, $·reluFP32AVX2<>(SB)
-DATA elementwiseTable<>+8(SB)/8, $·reluFP32AVX512<>(SB)
-DATA elementwiseTable<>+16(SB)/8, $·reluFP16AVX2<>(SB)
-DATA elementwiseTable<>+24(SB)/8, $·reluFP16AVX512<>(SB)
-DATA elementwiseTable<>+32(SB)/8, $·reluBF16AVX2<>(SB)
-DATA elementwiseTable<>+40(SB)/8, $·reluBF16AVX512<>(SB)
-DATA elementwiseTable<>+48(SB)/8, $·sigmoidFP32AVX2<>(SB)
-DATA elementwiseTable<>+56(SB)/8, $·sigmoidFP32AVX512<>(SB)
-DATA elementwiseTable<>+64(SB)/8, $·sigmoidFP16AVX2<>(SB)
-DATA elementwiseTable<>+72(SB)/8, $·sigmoidFP16AVX512<>(SB)
-DATA elementwiseTable<>+80(SB)/8, $·sigmoidBF16AVX2<>(SB)
-DATA elementwiseTable<>+88(SB)/8, $·sigmoidBF16AVX512<>(SB)
-DATA elementwiseTable<>+96(SB)/8, $·tanhFP32AVX2<>(SB)
-DATA elementwiseTable<>+104(SB)/8, $·tanhFP32AVX512<>(SB)
-DATA elementwiseTable<>+112(SB)/8, $·tanhFP16AVX2<>(SB)
-DATA elementwiseTable<>+120(SB)/8, $·tanhFP16AVX512<>(SB)
-DATA elementwiseTable<>+128(SB)/8, $·tanhBF16AVX2<>(SB)
-DATA elementwiseTable<>+136(SB)/8, $·tanhBF16AVX512<>(SB)
-DATA elementwiseTable<>+144(SB)/8, $·geluFP32AVX2<>(SB)
-DATA elementwiseTable<>+152(SB)/8, $·geluFP32AVX512<>(SB)
-DATA elementwiseTable<>+160(SB)/8, $·geluFP16AVX2<>(SB)
-DATA elementwiseTable<>+168(SB)/8, $·geluFP16AVX512<>(SB)
-DATA elementwiseTable<>+176(SB)/8, $·geluBF16AVX2<>(SB)
-DATA elementwiseTable<>+184(SB)/8, $·geluBF16AVX512<>(SB)
-DATA elementwiseTable<>+192(SB)/8, $·geluErfFP32AVX2<>(SB)
-DATA elementwiseTable<>+200(SB)/8, $·geluErfFP32AVX512<>(SB)
-DATA elementwiseTable<>+208(SB)/8, $·geluErfFP16AVX2<>(SB)
-DATA elementwiseTable<>+216(SB)/8, $·geluErfFP16AVX512<>(SB)
-DATA elementwiseTable<>+224(SB)/8, $·geluErfBF16AVX2<>(SB)
-DATA elementwiseTable<>+232(SB)/8, $·geluErfBF16AVX512<>(SB)
-DATA elementwiseTable<>+240(SB)/8, $·siluFP32AVX2<>(SB)
-DATA elementwiseTable<>+248(SB)/8, $·siluFP32AVX512<>(SB)
-DATA elementwiseTable<>+256(SB)/8, $·siluFP16AVX2<>(SB)
-DATA elementwiseTable<>+264(SB)/8, $·siluFP16AVX512<>(SB)
-DATA elementwiseTable<>+272(SB)/8, $·siluBF16AVX2<>(SB)
-DATA elementwiseTable<>+280(SB)/8, $·siluBF16AVX512<>(SB)
-DATA elementwiseTable<>+288(SB)/8, $·siluMulFP32AVX2<>(SB)
-DATA elementwiseTable<>+296(SB)/8, $·siluMulFP32AVX512<>(SB)
-DATA elementwiseTable<>+304(SB)/8, $·siluMulFP16AVX2<>(SB)
-DATA elementwiseTable<>+312(SB)/8, $·siluMulFP16AVX512<>(SB)
-DATA elementwiseTable<>+320(SB)/8, $·siluMulBF16AVX2<>(SB)
-DATA elementwiseTable<>+328(SB)/8, $·siluMulBF16AVX512<>(SB)
-DATA elementwiseTable<>+336(SB)/8, $·reluBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+344(SB)/8, $·reluBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+352(SB)/8, $·reluBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+360(SB)/8, $·reluBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+368(SB)/8, $·reluBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+376(SB)/8, $·reluBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+384(SB)/8, $·sigmoidBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+392(SB)/8, $·sigmoidBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+400(SB)/8, $·sigmoidBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+408(SB)/8, $·sigmoidBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+416(SB)/8, $·sigmoidBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+424(SB)/8, $·sigmoidBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+432(SB)/8, $·tanhBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+440(SB)/8, $·tanhBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+448(SB)/8, $·tanhBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+456(SB)/8, $·tanhBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+464(SB)/8, $·tanhBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+472(SB)/8, $·tanhBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+480(SB)/8, $·geluBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+488(SB)/8, $·geluBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+496(SB)/8, $·geluBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+504(SB)/8, $·geluBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+512(SB)/8, $·geluBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+520(SB)/8, $·geluBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+528(SB)/8, $·geluErfBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+536(SB)/8, $·geluErfBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+544(SB)/8, $·geluErfBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+552(SB)/8, $·geluErfBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+560(SB)/8, $·geluErfBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+568(SB)/8, $·geluErfBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+576(SB)/8, $·siluBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+584(SB)/8, $·siluBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+592(SB)/8, $·siluBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+600(SB)/8, $·siluBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+608(SB)/8, $·siluBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+616(SB)/8, $·siluBackwardBF16AVX512<>(SB)
-DATA elementwiseTable<>+624(SB)/8, $·siluMulBackwardFP32AVX2<>(SB)
-DATA elementwiseTable<>+632(SB)/8, $·siluMulBackwardFP32AVX512<>(SB)
-DATA elementwiseTable<>+640(SB)/8, $·siluMulBackwardFP16AVX2<>(SB)
-DATA elementwiseTable<>+648(SB)/8, $·siluMulBackwardFP16AVX512<>(SB)
-DATA elementwiseTable<>+656(SB)/8, $·siluMulBackwardBF16AVX2<>(SB)
-DATA elementwiseTable<>+664(SB)/8, $·siluMulBackwardBF16AVX512<>(SB)
-GLOBL elementwiseTable<>(SB), NOPTR, $672
-
-// func elementwiseRoutine(i int) uintptr
-TEXT ·elementwiseRoutine(SB), NOSPLIT, $0-16
-	MOVQ i+0(FP), AX
-	LEAQ elementwiseTable<>+0(SB), CX
-	MOVQ (CX)(AX*8), AX
-	MOVQ AX, ret+8(FP)
+// func elementwiseTable(table *[84]uintptr)
+TEXT ·elementwiseTable(SB), NOSPLIT, $0-8
+	MOVQ table+0(FP), AX
+	LEAQ ·reluFP32AVX2<>+0(SB), CX
+	MOVQ CX, (AX)
+	LEAQ ·reluFP32AVX512<>+0(SB), CX
+	MOVQ CX, 8(AX)
+	LEAQ ·reluFP16AVX2<>+0(SB), CX
+	MOVQ CX, 16(AX)
+	LEAQ ·reluFP16AVX512<>+0(SB), CX
+	MOVQ CX, 24(AX)
+	LEAQ ·reluBF16AVX2<>+0(SB), CX
+	MOVQ CX, 32(AX)
+	LEAQ ·reluBF16AVX512<>+0(SB), CX
+	MOVQ CX, 40(AX)
+	LEAQ ·sigmoidFP32AVX2<>+0(SB), CX
+	MOVQ CX, 48(AX)
+	LEAQ ·sigmoidFP32AVX512<>+0(SB), CX
+	MOVQ CX, 56(AX)
+	LEAQ ·sigmoidFP16AVX2<>+0(SB), CX
+	MOVQ CX, 64(AX)
+	LEAQ ·sigmoidFP16AVX512<>+0(SB), CX
+	MOVQ CX, 72(AX)
+	LEAQ ·sigmoidBF16AVX2<>+0(SB), CX
+	MOVQ CX, 80(AX)
+	LEAQ ·sigmoidBF16AVX512<>+0(SB), CX
+	MOVQ CX, 88(AX)
+	LEAQ ·tanhFP32AVX2<>+0(SB), CX
+	MOVQ CX, 96(AX)
+	LEAQ ·tanhFP32AVX512<>+0(SB), CX
+	MOVQ CX, 104(AX)
+	LEAQ ·tanhFP16AVX2<>+0(SB), CX
+	MOVQ CX, 112(AX)
+	LEAQ ·tanhFP16AVX512<>+0(SB), CX
+	MOVQ CX, 120(AX)
+	LEAQ ·tanhBF16AVX2<>+0(SB), CX
+	MOVQ CX, 128(AX)
+	LEAQ ·tanhBF16AVX512<>+0(SB), CX
+	MOVQ CX, 136(AX)
+	LEAQ ·geluFP32AVX2<>+0(SB), CX
+	MOVQ CX, 144(AX)
+	LEAQ ·geluFP32AVX512<>+0(SB), CX
+	MOVQ CX, 152(AX)
+	LEAQ ·geluFP16AVX2<>+0(SB), CX
+	MOVQ CX, 160(AX)
+	LEAQ ·geluFP16AVX512<>+0(SB), CX
+	MOVQ CX, 168(AX)
+	LEAQ ·geluBF16AVX2<>+0(SB), CX
+	MOVQ CX, 176(AX)
+	LEAQ ·geluBF16AVX512<>+0(SB), CX
+	MOVQ CX, 184(AX)
+	LEAQ ·geluErfFP32AVX2<>+0(SB), CX
+	MOVQ CX, 192(AX)
+	LEAQ ·geluErfFP32AVX512<>+0(SB), CX
+	MOVQ CX, 200(AX)
+	LEAQ ·geluErfFP16AVX2<>+0(SB), CX
+	MOVQ CX, 208(AX)
+	LEAQ ·geluErfFP16AVX512<>+0(SB), CX
+	MOVQ CX, 216(AX)
+	LEAQ ·geluErfBF16AVX2<>+0(SB), CX
+	MOVQ CX, 224(AX)
+	LEAQ ·geluErfBF16AVX512<>+0(SB), CX
+	MOVQ CX, 232(AX)
+	LEAQ ·siluFP32AVX2<>+0(SB), CX
+	MOVQ CX, 240(AX)
+	LEAQ ·siluFP32AVX512<>+0(SB), CX
+	MOVQ CX, 248(AX)
+	LEAQ ·siluFP16AVX2<>+0(SB), CX
+	MOVQ CX, 256(AX)
+	LEAQ ·siluFP16AVX512<>+0(SB), CX
+	MOVQ CX, 264(AX)
+	LEAQ ·siluBF16AVX2<>+0(SB), CX
+	MOVQ CX, 272(AX)
+	LEAQ ·siluBF16AVX512<>+0(SB), CX
+	MOVQ CX, 280(AX)
+	LEAQ ·siluMulFP32AVX2<>+0(SB), CX
+	MOVQ CX, 288(AX)
+	LEAQ ·siluMulFP32AVX512<>+0(SB), CX
+	MOVQ CX, 296(AX)
+	LEAQ ·siluMulFP16AVX2<>+0(SB), CX
+	MOVQ CX, 304(AX)
+	LEAQ ·siluMulFP16AVX512<>+0(SB), CX
+	MOVQ CX, 312(AX)
+	LEAQ ·siluMulBF16AVX2<>+0(SB), CX
+	MOVQ CX, 320(AX)
+	LEAQ ·siluMulBF16AVX512<>+0(SB), CX
+	MOVQ CX, 328(AX)
+	LEAQ ·reluBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 336(AX)
+	LEAQ ·reluBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 344(AX)
+	LEAQ ·reluBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 352(AX)
+	LEAQ ·reluBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 360(AX)
+	LEAQ ·reluBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 368(AX)
+	LEAQ ·reluBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 376(AX)
+	LEAQ ·sigmoidBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 384(AX)
+	LEAQ ·sigmoidBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 392(AX)
+	LEAQ ·sigmoidBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 400(AX)
+	LEAQ ·sigmoidBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 408(AX)
+	LEAQ ·sigmoidBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 416(AX)
+	LEAQ ·sigmoidBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 424(AX)
+	LEAQ ·tanhBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 432(AX)
+	LEAQ ·tanhBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 440(AX)
+	LEAQ ·tanhBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 448(AX)
+	LEAQ ·tanhBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 456(AX)
+	LEAQ ·tanhBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 464(AX)
+	LEAQ ·tanhBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 472(AX)
+	LEAQ ·geluBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 480(AX)
+	LEAQ ·geluBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 488(AX)
+	LEAQ ·geluBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 496(AX)
+	LEAQ ·geluBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 504(AX)
+	LEAQ ·geluBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 512(AX)
+	LEAQ ·geluBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 520(AX)
+	LEAQ ·geluErfBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 528(AX)
+	LEAQ ·geluErfBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 536(AX)
+	LEAQ ·geluErfBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 544(AX)
+	LEAQ ·geluErfBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 552(AX)
+	LEAQ ·geluErfBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 560(AX)
+	LEAQ ·geluErfBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 568(AX)
+	LEAQ ·siluBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 576(AX)
+	LEAQ ·siluBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 584(AX)
+	LEAQ ·siluBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 592(AX)
+	LEAQ ·siluBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 600(AX)
+	LEAQ ·siluBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 608(AX)
+	LEAQ ·siluBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 616(AX)
+	LEAQ ·siluMulBackwardFP32AVX2<>+0(SB), CX
+	MOVQ CX, 624(AX)
+	LEAQ ·siluMulBackwardFP32AVX512<>+0(SB), CX
+	MOVQ CX, 632(AX)
+	LEAQ ·siluMulBackwardFP16AVX2<>+0(SB), CX
+	MOVQ CX, 640(AX)
+	LEAQ ·siluMulBackwardFP16AVX512<>+0(SB), CX
+	MOVQ CX, 648(AX)
+	LEAQ ·siluMulBackwardBF16AVX2<>+0(SB), CX
+	MOVQ CX, 656(AX)
+	LEAQ ·siluMulBackwardBF16AVX512<>+0(SB), CX
+	MOVQ CX, 664(AX)
 	RET

@@ -4,7 +4,8 @@ package cpu
 
 import "github.com/realflops/realflops/kernels"
 
-// elementwiseRoutines says what each routine is that elementwiseRoutine finds, in order.
+// elementwiseRoutines says what each routine is that elementwiseTable has the address of, in order. Above each
+// stands, in Go, what it computes of an element.
 var elementwiseRoutines = []struct {
 	kernel    kernels.Kernel
 	precision kernels.Precision
@@ -97,8 +98,4 @@ var elementwiseRoutines = []struct {
 	{kernels.SiLUMulBackward, kernels.BF16, GoAVX512, needsAVX512},
 }
 
-// elementwiseRoutine is the address, for call, of routine i of the list. Above each stands, in Go, what it computes of an
-// element.
-//
-//go:noescape
-func elementwiseRoutine(i int) uintptr
+func elementwiseTable(table *[84]uintptr)

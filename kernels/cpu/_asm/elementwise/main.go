@@ -59,8 +59,8 @@ func main() {
 			}
 		}
 	}
-	finder(routines)
-	if err := os.WriteFile(*list, []byte(fmt.Sprintf(listing, &lines)), 0o644); err != nil {
+	gen.Table("elementwiseTable", routines)
+	if err := os.WriteFile(*list, fmt.Appendf(nil, listing, &lines, len(routines)), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -73,7 +73,8 @@ package cpu
 
 import "github.com/realflops/realflops/kernels"
 
-// elementwiseRoutines says what each routine is that elementwiseRoutine finds, in order.
+// elementwiseRoutines says what each routine is that elementwiseTable has the address of, in order. Above each
+// stands, in Go, what it computes of an element.
 var elementwiseRoutines = []struct {
 	kernel    kernels.Kernel
 	precision kernels.Precision
@@ -82,11 +83,7 @@ var elementwiseRoutines = []struct {
 }{
 %s}
 
-// elementwiseRoutine is the address, for call, of routine i of the list. Above each stands, in Go, what it computes of an
-// element.
-//
-//go:noescape
-func elementwiseRoutine(i int) uintptr
+func elementwiseTable(table *[%d]uintptr)
 `
 
 // Offsets in the arguments of a routine, elementwiseArgs in Go.
@@ -214,27 +211,4 @@ func lowest(n reg.Register) reg.Register {
 	mask := K()
 	KMOVQ(bits, mask)
 	return mask
-}
-
-// address is a constant of the address of a static routine.
-type address struct {
-	U64
-	routine string
-}
-
-// Asm is the constant as the assembler reads it.
-func (a address) Asm() string { return "$·" + a.routine + "<>(SB)" }
-
-// finder emits the table of the routines' addresses and the function that reads it.
-func finder(routines []string) {
-	table := GLOBL("elementwiseTable", attr.NOPTR)
-	for i, name := range routines {
-		DATA(8*i, address{0, name})
-	}
-	TEXT("elementwiseRoutine", NOSPLIT, "func(i int) uintptr")
-	i, from := Load(Param("i"), GP64()), GP64()
-	LEAQ(table, from)
-	MOVQ(Mem{Base: from, Index: i, Scale: 8}, i)
-	Store(i, ReturnIndex(0))
-	RET()
 }

@@ -4,6 +4,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/realflops/realflops/kernels/cpu/_asm/gen"
 )
 
 // Which 128-bit lanes VPERM2F128 takes of two vectors.
@@ -15,7 +17,7 @@ const (
 // turn8x32 transposes 8 rows of 8 fp32.
 func turn8x32(f family) []column {
 	y := f.Reg
-	quads(y[:8], y[8:16], y[:8])
+	gen.Quads(y[:8], y[8:16], y[:8])
 	// y[4h+c] holds, in lane q, column 4q+c of rows 4h .. 4h+3.
 	for c := range 4 {
 		VPERM2F128(U8(bothLow), y[4+c], y[c], y[8+c])

@@ -4,6 +4,8 @@ import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/realflops/realflops/kernels/cpu/_asm/gen"
 )
 
 // Halves of two vectors of four 128-bit lanes, for VSHUFF32X4 and VSHUFF64X2.
@@ -14,28 +16,10 @@ const (
 	oddLanes  = 0xdd // lanes 1, 3
 )
 
-// quads turns pairs of rows in z, by 128-bit lanes: out[4·g+c] holds, in lane q, column 4q+c of rows 4g .. 4g+3.
-func quads(z, t, out []reg.VecPhysical) {
-	for i := range len(z) / 2 {
-		VUNPCKLPS(z[2*i+1], z[2*i], t[2*i])   // columns 0 and 1 of rows 2i, 2i+1
-		VUNPCKHPS(z[2*i+1], z[2*i], t[2*i+1]) // columns 2 and 3
-	}
-	for g := range len(z) / 4 {
-		for c := range 4 {
-			lo, hi := t[4*g+c/2], t[4*g+2+c/2]
-			if c%2 == 0 {
-				VUNPCKLPD(hi, lo, out[4*g+c])
-			} else {
-				VUNPCKHPD(hi, lo, out[4*g+c])
-			}
-		}
-	}
-}
-
 // turn16 transposes 16 rows of 16 fp32.
 func turn16(f family) []column {
 	z := f.Reg
-	quads(z[:16], z[16:32], z[:16])
+	gen.Quads(z[:16], z[16:32], z[:16])
 	for c := range 4 {
 		even, odd := z[16+c], z[20+c] // lanes 0, 2 of rows 0 .. 7; lanes 1, 3
 		VSHUFF32X4(U8(evenLanes), z[4+c], z[c], even)
@@ -55,7 +39,7 @@ func turn16(f family) []column {
 // turnA8 transposes 8 rows of 16 fp32 into 16 columns of 8, of which a register holds two.
 func turnA8(f family) []column {
 	z := f.Reg
-	quads(z[:8], z[8:16], z[16:24])
+	gen.Quads(z[:8], z[8:16], z[16:24])
 	// z[16+4h+c] holds, in lane q, column 4q+c of rows 4h .. 4h+3.
 	var all [8]column // columns 4q+c and 4q+c+1 are number 2q + c/2
 	for c := 0; c < 4; c += 2 {

@@ -24,6 +24,13 @@ func unpackQwords(t, out []reg.VecPhysical) {
 	}
 }
 
+// Quads turns groups of four rows of dwords, by 128-bit lanes: out[4g+c] holds, in lane q, column 4q+c of rows 4g ..
+// 4g+3. t has as many registers as in, apart from both; out may be in.
+func Quads(in, t, out []reg.VecPhysical) {
+	unpackDwords(in, t)
+	unpackQwords(t, out)
+}
+
 // Lanes of two registers that VSHUFF32X4 takes, two of each.
 const (
 	lanes01 = 0x44
@@ -35,8 +42,7 @@ const (
 // Transpose8x16 transposes in, 8 rows of 16 dwords. out[i] holds columns 2i and 2i+1, one after the other; t
 // has 8 registers apart from both.
 func Transpose8x16(in, t, out []reg.VecPhysical) {
-	unpackDwords(in, t)
-	unpackQwords(t, in)
+	Quads(in, t, in)
 	for c := 0; c < 4; c += 2 {
 		lo0, hi0, lo1, hi1 := in[c], in[4+c], in[c+1], in[4+c+1]
 		build.VSHUFF32X4(operand.U8(lanes01), hi0, lo0, t[0])
@@ -53,8 +59,7 @@ func Transpose8x16(in, t, out []reg.VecPhysical) {
 // Transpose16x16 transposes in, 16 rows of 16 dwords, and hands the columns, in order, to store; each is in a
 // register that is free afterwards. t has 16 registers apart from in.
 func Transpose16x16(in, t []reg.VecPhysical, store func(column int, x reg.VecPhysical)) {
-	unpackDwords(in, t)
-	unpackQwords(t, in)
+	Quads(in, t, in)
 	// in[4h+c]: lane q is column 4q+c of rows 4h .. 4h+3.
 	for c := range 4 {
 		build.VSHUFF32X4(operand.U8(lanes02), in[4+c], in[c], t[c])
@@ -74,8 +79,7 @@ func Transpose16x16(in, t []reg.VecPhysical, store func(column int, x reg.VecPhy
 // Transpose8x8 transposes in, 8 rows of 8 dwords, and hands the columns, in order, to store; each is in a
 // register that is free afterwards. t has 8 registers apart from in.
 func Transpose8x8(in, t []reg.VecPhysical, store func(column int, x reg.VecPhysical)) {
-	unpackDwords(in, t)
-	unpackQwords(t, in)
+	Quads(in, t, in)
 	for q := range 2 {
 		for c := range 4 {
 			lanes := []uint8{0x20, 0x31}[q]
