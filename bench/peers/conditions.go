@@ -2,7 +2,6 @@ package main
 
 import (
 	"runtime"
-	"syscall"
 	"time"
 
 	"github.com/realflops/realflops/bench"
@@ -11,31 +10,22 @@ import (
 
 // usage is what this process had of the CPUs over some time.
 type usage struct {
-	wallS, cpuS float64
-	switches    int64 // involuntary
+	wall time.Duration
+	cpu.Usage
 }
 
-// processUsage reads getrusage(2).
-func processUsage() usage {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return usage{}
+// during adds what this process has of the CPUs until stop is called.
+func (u *usage) during() (stop func()) {
+	start := time.Now()
+	before, ok := cpu.ProcessUsage()
+	return func() {
+		if after, still := cpu.ProcessUsage(); ok && still {
+			had := after.Sub(before)
+			u.wall += time.Since(start)
+			u.CPU += had.CPU
+			u.Involuntary += had.Involuntary
+		}
 	}
-	seconds := func(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-	return usage{float64(time.Now().UnixNano()) / 1e9, seconds(u.Utime) + seconds(u.Stime), int64(u.Nivcsw)}
-}
-
-// add adds what happened from before to after.
-func (u *usage) add(before, after usage) {
-	u.wallS += after.wallS - before.wallS
-	u.cpuS += after.cpuS - before.cpuS
-	u.switches += after.switches - before.switches
-}
-
-// preempted reports whether others took more than 5% of the threads' CPU time, in more than 20 involuntary switches
-// a second and thread: what the warning of that name says.
-func (u usage) preempted(threads int) bool {
-	return u.wallS > 0 && u.cpuS < 0.95*u.wallS*float64(threads) && float64(u.switches) > 20*u.wallS*float64(threads)
 }
 
 // clockChain is the length of the multiply chain that measures the clock: 45 µs at 4 GHz.
@@ -62,7 +52,8 @@ func (o *ours) clock() {
 
 // conditions are those of all bursts together.
 func (o *ours) conditions(threads int) conditions {
-	c := conditions{Preempted: o.preempted(threads)}
+	_, _, preempted := o.Preempted(o.wall * time.Duration(threads))
+	c := conditions{Preempted: preempted}
 	if len(o.clocks) > 0 {
 		m, _ := bench.Median(o.clocks)
 		c.ClockHz = &m.Median

@@ -195,19 +195,3 @@ func TestSlopeOfACubeIsThree(t *testing.T) {
 		t.Errorf("with the last size twice as slow the slope is %v", got)
 	}
 }
-
-func TestPreemptionIsTimeThatOthersTook(t *testing.T) {
-	for _, c := range []struct {
-		usage
-		want bool
-	}{
-		{usage{wallS: 2, cpuS: 4, switches: 1000}, false},  // short visits
-		{usage{wallS: 2, cpuS: 2.5, switches: 10}, false},  // waiting
-		{usage{wallS: 2, cpuS: 2.5, switches: 1000}, true}, // both
-		{usage{}, false},
-	} {
-		if got := c.preempted(2); got != c.want {
-			t.Errorf("%+v: preempted is %v", c.usage, got)
-		}
-	}
-}

@@ -159,6 +159,13 @@ func (a *arena) hold(j job) (rows []row, skipped []skip, err error) {
 		for _, e := range entrants {
 			beside := *e
 			beside.around = s.meanwhile
+			if o, ok := e.who.(*ours); ok {
+				// A pool of its own, which the busy process is beside whenever it works: as where that stays.
+				own := &ours{pool: cpu.NewPool(a.threads), engine: o.engine, cpus: a.cpus, keep: &keep{}}
+				defer own.pool.Close()
+				defer own.drop()
+				beside.who = own
+			}
 			field = append(field, &beside)
 		}
 	}
@@ -194,7 +201,7 @@ func (a *arena) hold(j job) (rows []row, skipped []skip, err error) {
 		Who: self, Engine: us.work.impl.Engine, Unit: entrants[0].unit, conditions: us.conditions(a.threads),
 	}
 	if j.Beside {
-		return besideRows(base, field, len(entrants)), skipped, nil
+		return besideRows(base, field, len(entrants), a.threads), skipped, nil
 	}
 	base.OfLimit, base.Limit = share(entrants[0], limits)
 	for _, e := range entrants[1:] {
@@ -209,7 +216,7 @@ func (a *arena) hold(j job) (rows []row, skipped []skip, err error) {
 
 // besideRows holds each of n entrants beside the busy process, which follow them in the field, against itself alone, and
 // ours beside it against the others there.
-func besideRows(base row, field []*entrant, n int) []row {
+func besideRows(base row, field []*entrant, n, threads int) []row {
 	var rows []row
 	for i, e := range field[:n] {
 		beside := field[n+i]
@@ -217,6 +224,9 @@ func besideRows(base row, field []*entrant, n int) []row {
 			continue
 		}
 		r := base
+		if o, ok := beside.who.(*ours); ok {
+			r.conditions = o.conditions(threads)
+		}
 		r.Who, r.Peer, r.versus = e.name+besideBusy, e.name, compare(beside.rates, e.rates)
 		rows = append(rows, r)
 		if i > 0 {

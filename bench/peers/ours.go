@@ -144,7 +144,7 @@ func (o *ours) burst(s spec, passes, count int) (answer, error) {
 		o.work.call(0)
 	}
 	a, set := answer{seconds: make([]float64, count)}, 0
-	before := processUsage()
+	stop := o.during()
 	for i := range a.seconds {
 		start := time.Now()
 		for range passes {
@@ -153,7 +153,7 @@ func (o *ours) burst(s spec, passes, count int) (answer, error) {
 		}
 		a.seconds[i] = time.Since(start).Seconds() / float64(passes)
 	}
-	o.usage.add(before, processUsage())
+	stop()
 	o.clock()
 	o.longest = slices.Max(a.seconds)
 	a.check = o.work.check()

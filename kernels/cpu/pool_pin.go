@@ -39,6 +39,7 @@ func (p *Pool) Pin(cpus []int) error {
 			return fmt.Errorf("thread %d: %w", t, err)
 		}
 	}
+	p.watch.anew()
 	return nil
 }
 

@@ -6,7 +6,7 @@ import "time"
 // use, and how often one was taken from them.
 type watch struct {
 	contended bool
-	calm      int // windows without preemption since
+	against   time.Duration // of windows on end that speak against contended
 
 	window      time.Duration
 	began       time.Time // of this window
@@ -33,7 +33,11 @@ const (
 	watchPerThread = time.Millisecond / 2
 	// watchGap is how long a pool is out of use before a new window begins.
 	watchGap = time.Millisecond
-	// watchCalm is how many windows without preemption end contention.
+	// watchTaken is for how many windows' time on end there is preemption before it is contention. One or two are what a
+	// program leaves behind that has just ended its own turn, or the system's visits; claims cost the dot engines a quarter
+	// at n = 512.
+	watchTaken = 3
+	// watchCalm is for how many windows' time on end there is none before contention ends.
 	watchCalm = 25
 	// watchRuns bounds how seldom a Run is timed.
 	watchRuns = 1 << 10
@@ -52,6 +56,9 @@ func (w *watch) starts() {
 		w.restart(now)
 	}
 }
+
+// anew makes the next Run one that is timed, however short the last ones were.
+func (w *watch) anew() { w.every, w.runs, w.known = 1, 0, false }
 
 func (w *watch) restart(now time.Time) {
 	w.began = now
@@ -83,23 +90,29 @@ func (w *watch) ran(threads int) {
 	before, known := w.before, w.known
 	w.restart(now)
 	if known && w.known {
-		w.judge(w.before.line-before.line, w.before.involuntary-before.involuntary, passed*time.Duration(threads))
+		w.judge(w.before.line-before.line, w.before.involuntary-before.involuntary, passed, threads)
 	}
 }
 
-func (w *watch) judge(line time.Duration, involuntary int64, wanted time.Duration) {
+func (w *watch) judge(line time.Duration, involuntary int64, passed time.Duration, threads int) {
+	wanted := passed * time.Duration(threads)
 	// The rule is that of Usage.Preempted, with what was lost known exactly.
-	if _, _, preempted := (Usage{CPU: wanted - line, Involuntary: involuntary}).Preempted(wanted); preempted {
-		w.contended, w.calm = true, 0
+	_, _, preempted := (Usage{CPU: wanted - line, Involuntary: involuntary}).Preempted(wanted)
+	if preempted == w.contended {
+		w.against = 0
 		return
 	}
-	if w.calm++; w.calm >= watchCalm {
-		w.contended = false
+	needed := watchTaken * w.window
+	if w.contended {
+		needed = watchCalm * w.window
+	}
+	if w.against += passed; w.against >= needed {
+		w.contended, w.against = preempted, 0
 	}
 }
 
 // Contended reports whether other programs have lately taken CPUs from the pool's threads: by the time that those stood in
-// line and the involuntary switches of this process, over windows of 20 ms or more in which the pool was in use. Then
+// line and the involuntary switches of this process, over several windows of 20 ms or more in which the pool was in use. Then
 // work is best handed out in small pieces ([Chunks]). Where the system does not tell, it is false.
 func (p *Pool) Contended() bool { return p.watch.contended }
 

@@ -47,7 +47,9 @@ func TestContendedIsPreemptionSeenInAWindow(t *testing.T) {
 		{"alone again", 2, 0, 0, false},
 		{"kept waiting by no one", 2, 0.1, 0, false},
 		{"alone once more", 2, 0, 0, false},
-		{"a neighbour comes", 2, 0.25, 1, true},
+		{"a turn's remains", watchTaken - 1, 0.25, 1, false},
+		{"alone after them", 1, 0, 0, false},
+		{"a neighbour comes", watchTaken + 1, 0.25, 1, true},
 		{"it goes", watchCalm / 2, 0, 0, true},
 		{"and comes again", 2, 0.25, 1, true},
 		{"it went long ago", watchCalm + 1, 0, 0, false},
@@ -105,6 +107,10 @@ func TestWatchReadsTheClockSeldomForShortRuns(t *testing.T) {
 	for range 2 * watchRuns {
 		s.run(watchWindow, 0, 0)
 	}
+	for range 100 {
+		s.run(time.Microsecond, 0, 0)
+	}
+	s.anew()
 	s.readings = 0
 	for range 100 {
 		s.run(watchWindow, 0, 0)
