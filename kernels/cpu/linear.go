@@ -52,14 +52,16 @@ type LinearSum interface{ float32 | int32 }
 
 // linearArgs is what a kernel gets. The generator knows its layout.
 type linearArgs struct {
-	w    unsafe.Pointer // a panel of a chunk
+	w    unsafe.Pointer // panels of a chunk
 	x    unsafe.Pointer // prepared rows
-	y    unsafe.Pointer // the panel's columns of the first row
+	y    unsafe.Pointer // the panels' columns of the first row
 	ldy  int            // bytes between rows of y
 	rows int            // of y, as many as the kernel computes or fewer
 	deep int            // records
 	add  int            // 1: y += x·w; 0: y = x·w, whatever y held
 	tile unsafe.Pointer // room for rows x 16 sums of 4 bytes
+
+	panels int // that follow each other; w and y move on from one to the next
 }
 
 const (

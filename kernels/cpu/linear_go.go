@@ -11,34 +11,34 @@ func init() {
 		linearImpl(kernels.FP32FP32, Go, &Linear[float32, float32]{
 			deep: 1, bytes: 64, chunk: 512, round: 1, stride: 512 * 4, pack: packRows[float32],
 			prepare: func(row []byte, x []float32) { convertRow(row, x, func(v float32) float32 { return v }) },
-			kernels: linearGo(denseGo(func(v float32) float32 { return v })),
+			kernels: linearGo(64, denseGo(func(v float32) float32 { return v })),
 		}),
 		linearImpl(kernels.BF16FP32, Go, &Linear[kernels.BFloat16, float32]{
 			deep: 1, bytes: 32, chunk: 512, round: 1, stride: 512 * 4, pack: packRows[kernels.BFloat16],
 			prepare: func(row []byte, x []kernels.BFloat16) { convertRow(row, x, kernels.BFloat16.Float32) },
-			kernels: linearGo(denseGo(kernels.BFloat16.Float32)),
+			kernels: linearGo(32, denseGo(kernels.BFloat16.Float32)),
 		}),
 		linearImpl(kernels.FP16FP32, Go, &Linear[kernels.Float16, float32]{
 			deep: 1, bytes: 32, chunk: 512, round: 1, stride: 512 * 4, pack: packRows[kernels.Float16],
 			prepare: func(row []byte, x []kernels.Float16) { convertRow(row, x, kernels.Float16.Float32) },
-			kernels: linearGo(denseGo(kernels.Float16.Float32)),
+			kernels: linearGo(32, denseGo(kernels.Float16.Float32)),
 		}),
 		linearImpl(kernels.INT8INT32, Go, &Linear[int8, int32]{
 			deep: 1, bytes: 16, chunk: 512, round: 1, stride: 512 * 4, pack: packRows[int8],
 			prepare: func(row []byte, x []int8) { convertRow(row, x, func(v int8) int32 { return int32(v) }) },
-			kernels: linearGo(denseGo(func(v int8) int32 { return int32(v) })),
+			kernels: linearGo(16, denseGo(func(v int8) int32 { return int32(v) })),
 		}),
 		linearImpl(kernels.INT8FP32, Go, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearDeep*linearPanel, chunk: 4, round: 1, stride: 4 * linearDeep * 4,
 			pack:    packQuantised(quantised8, kernels.QuantGroup*linearPanel, putRows8),
 			prepare: func(row []byte, x []float32) { convertRow(row, x, func(v float32) float32 { return v }) },
-			kernels: linearGo(groupedGo(kernels.QuantGroup*linearPanel, func(group []byte, e, j int) float32 { return float32(int8(group[e*linearPanel+j])) })),
+			kernels: linearGo(linearScales+linearDeep*linearPanel, groupedGo(kernels.QuantGroup*linearPanel, func(group []byte, e, j int) float32 { return float32(int8(group[e*linearPanel+j])) })),
 		}),
 		linearImpl(kernels.INT4FP32, Go, &Linear[float32, float32]{
 			deep: linearDeep, bytes: linearScales + linearDeep*linearPanel/2, chunk: 4, round: 1, stride: 4 * linearDeep * 4,
 			pack:    packQuantised(quantised4, kernels.QuantGroup*linearPanel/2, putRows4),
 			prepare: func(row []byte, x []float32) { convertRow(row, x, func(v float32) float32 { return v }) },
-			kernels: linearGo(groupedGo(kernels.QuantGroup*linearPanel/2, func(group []byte, e, j int) float32 {
+			kernels: linearGo(linearScales+linearDeep*linearPanel/2, groupedGo(kernels.QuantGroup*linearPanel/2, func(group []byte, e, j int) float32 {
 				return float32(int8(group[e%16*linearPanel+j]>>(e/16*4)&15) - 8)
 			})),
 		}),
@@ -59,7 +59,14 @@ func convertRow[T LinearElement, Y LinearSum](row []byte, x []T, convert func(T)
 	clear(out[len(x):])
 }
 
-func linearGo(run func(*linearArgs)) []linearKernel { return []linearKernel{{1, run}} }
+func linearGo(bytes int, run func(*linearArgs)) []linearKernel {
+	return []linearKernel{{1, func(a *linearArgs) {
+		for ; a.panels > 0; a.panels-- {
+			run(a)
+			a.w, a.y = unsafe.Add(a.w, a.deep*bytes), unsafe.Add(a.y, linearPanel*4)
+		}
+	}}}
+}
 
 // denseGo is the reference of the kernels of weights that are not quantised, for one row:
 //

@@ -37,15 +37,15 @@ func dense() []family {
 	}
 	return []family{
 		of("AVX512FP32", gen.AVX512, heights512, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
-		of("AVX512BF16", gen.AVX512, heights512, stride8, false, 2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
-		of("AVX512FP16", gen.AVX512, heights512, stride8, false, 2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
-		of("AVX512INT8", gen.AVX512, heights512, stride8, true, 2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
+		of("AVX512BF16", gen.AVX512, heights512, stride8, false, 2.2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
+		of("AVX512FP16", gen.AVX512, heights512, stride8, false, 2.2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
+		of("AVX512INT8", gen.AVX512, heights512, stride8, true, 2.2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
 		of("AVX512BF16Dot", gen.AVX512, heights512, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotBF16}),
 		of("AVX512VNNIDot", gen.AVX512, heights512, stride4, true, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
 		of("AVX2FP32", gen.AVX2, heights256, stride4, false, 1, denseForm{xBytes: 4, step: loadStep, multiply: fma}),
-		of("AVX2BF16", gen.AVX2, heights256[:4], stride8, false, 2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
-		of("AVX2FP16", gen.AVX2, heights256[:4], stride8, false, 2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
-		of("AVX2INT8", gen.AVX2, heights256[:4], stride8, true, 2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
+		of("AVX2BF16", gen.AVX2, heights256[:4], stride8, false, 2.2, denseForm{xBytes: 8, step: widenBF16, multiply: fma, constant: upperHalves}),
+		of("AVX2FP16", gen.AVX2, heights256[:4], stride8, false, 2.2, denseForm{xBytes: 8, step: widenFP16, multiply: fma}),
+		of("AVX2INT8", gen.AVX2, heights256[:4], stride8, true, 2.2, denseForm{xBytes: 8, step: widenINT8, multiply: pairs}),
 		of("AVXVNNIDot", gen.AVX2, heights256, stride4, true, 1, denseForm{xBytes: 4, step: loadStep, multiply: dotINT8, corrected: true}),
 	}
 }

@@ -28,6 +28,7 @@ const (
 	argSteps = 40
 	argAdd   = 48
 	argTile  = 56
+	argCount = 64
 )
 
 // The registers of every kernel. What is not named here is free.
@@ -116,9 +117,11 @@ func (k kernel) add(from Op, to reg.VecPhysical) {
 	}
 }
 
-// load reads the arguments that every kernel needs at its start.
+// load reads the arguments that every kernel needs at its start, and begins the loop over panels.
 func (k kernel) load() {
 	MOVQ(Mem{Base: args, Disp: argW}, w)
+	gen.Align(64)
+	Label("panel")
 	MOVQ(Mem{Base: args, Disp: argX}, x)
 	MOVQ(Mem{Base: args, Disp: argSteps}, steps)
 	k.prefetchY()
@@ -129,31 +132,28 @@ func (k kernel) row(i, disp int) Mem { return Mem{Base: x, Disp: i*k.stride + di
 
 // prefetch asks for lines of the weights, from disp bytes behind base on.
 //
-// Where arithmetic takes longer than memory would, the hardware's own prefetchers stop and start at each page: lines
-// are asked for into L2, far ahead, and there are enough of them under way (Zen 4, 8 rows of fp32: 28 GB/s a thread
-// against 17 without and 20 with prefetches into L1), and then into L1 (4 rows: 27 against 23). Where it does not, L1
-// alone is better (4 rows: 32, and 27 without prefetches; 1 row: 33 and 34).
+// A thread's weights are one stream from memory. Where memory is slower than arithmetic, the hardware's own prefetchers
+// are all but fast enough: they stop at each page, and one line in four, asked for far ahead, starts them at the next one (Zen 4,
+// 1 row of fp32: 35 GB/s a thread, 30 without, 23 if every line is asked for, since there is room for 24 such lines under
+// way). Where arithmetic is slower, they fall behind, and every line is asked for (8 rows: 27 GB/s and 20). Between
+// the two it is best to ask for all of them, into L1 (4 rows of quantised int8: 26 GB/s, 20 and 22.5 in the other ways).
 func (k kernel) prefetch(base reg.Register, disp, lines int) {
-	ask := func(with func(Op), ahead int) {
-		for i := range lines {
-			with(Mem{Base: base, Disp: disp + ahead + 64*i})
-		}
-	}
+	ask, ahead, every := PREFETCHT1, 16384, 4
 	switch cycles := float64(k.rows) * k.lineCycles; {
-	case cycles >= slow:
-		ask(PREFETCHT1, far)
-		ask(PREFETCHT0, soon)
-	case cycles >= slow/2:
-		ask(PREFETCHT0, near)
-	default:
-		ask(PREFETCHT0, far)
+	case cycles >= arithmeticBound:
+		ask, ahead, every = PREFETCHT1, 8192, 1
+	case cycles > memoryBound:
+		ask, ahead, every = PREFETCHT0, 4096, 1
+	}
+	for i := range lines {
+		if (disp/64+i)%every == 0 {
+			ask(Mem{Base: base, Disp: disp + ahead + 64*i})
+		}
 	}
 }
 
-const (
-	soon, near, far = 1024, 4096, 8192 // bytes
-	slow            = 6.0              // cycles of arithmetic for a line, at which memory is no longer all that counts
-)
+// Cycles of arithmetic for a line of 64 bytes, which comes from memory in about 7: up to, and from which on, that is of one kind.
+const memoryBound, arithmeticBound = 4.3, 6.0
 
 // prefetchY asks for the lines of y, which no prefetcher of the hardware foresees, a row of y being far from the
 // next: by the time that they are read or written, they are there.
@@ -189,8 +189,11 @@ func (k kernel) store(sum func(row, part int) reg.VecPhysical) {
 	JE(LabelRef("store"))
 	each("store", func(row, part int) { k.add(at(part), sum(row, part)) })
 	Label("store")
-	each("done", func(row, part int) { VMOVUPS(sum(row, part), at(part)) })
-	Label("done")
+	each("stored", func(row, part int) { VMOVUPS(sum(row, part), at(part)) })
+	Label("stored")
+	ADDQ(U8(panel*4), Mem{Base: args, Disp: argY})
+	DECQ(Mem{Base: args, Disp: argCount})
+	JNZ(LabelRef("panel"))
 	VZEROUPPER()
 	RET()
 }

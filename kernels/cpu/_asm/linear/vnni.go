@@ -20,7 +20,11 @@ const (
 // there on.
 func vnni() []family {
 	of := func(name string, v gen.Vectors, heights []int, q quantForm) family {
-		return family{name, v, heights, strideQuant, 1.6 * 512 / float64(q.bytes), false, q.kernel}
+		cycles := 1.45
+		if q.nibbles {
+			cycles = 2.1
+		}
+		return family{name, v, heights, strideQuant, cycles, false, q.kernel}
 	}
 	return []family{
 		of("AVX512VNNIGroup8", gen.AVX512, heights512, quantForm{bytes: group * panel}),
