@@ -14,24 +14,30 @@ func linearTable(table *[linearRoutines]uintptr)
 // How many rows the kernels of a family compute at once.
 var (
 	heights16 = []int{1, 2, 3, 4, 6, 8, 12, 16}
+	heights12 = heights16[:7]
 	heights6  = []int{1, 2, 3, 4, 6}
 	heights4  = heights6[:4]
 	heights3  = heights6[:3]
 )
 
 // linearRoutines is how many there are.
-const linearRoutines = 10*8 + 2*5 + 5*4 + 2*3 + 9
+const linearRoutines = 8*8 + 2*7 + 2*5 + 5*4 + 2*3 + 9
+
+// bytes8 and bytes4 are those of a group's weights.
+const bytes8, bytes4 = kernels.QuantGroup * linearPanel, kernels.QuantGroup * linearPanel / 2
 
 // What the generator fixes: the records of a chunk, and the bytes of a row that is prepared for
 // them.
 const (
 	denseChunk, groupChunk = 512, 16
 
-	strideOf4     = denseChunk*4 + linearLine
-	strideOf8     = denseChunk*8 + linearLine
-	strideOfGroup = groupChunk*linearDeep*4 + linearLine
-	quantRecord   = linearGroups*(kernels.QuantGroup+4) + 16
-	strideOfQuant = groupChunk*quantRecord + linearLine
+	strideOf4      = denseChunk*4 + linearLine
+	strideOf8      = denseChunk*8 + linearLine
+	strideOfGroup  = groupChunk*linearDeep*4 + linearLine
+	biasedGroup    = kernels.QuantGroup + 1 // fp32
+	strideOfBiased = groupChunk*linearGroups*biasedGroup*4 + linearLine
+	quantRecord    = linearGroups*(kernels.QuantGroup+4) + 16
+	strideOfQuant  = groupChunk*quantRecord + linearLine
 )
 
 // linearAddresses hands out the addresses of the table, in order.
@@ -65,13 +71,8 @@ func init() {
 	avx512.bf16Dot, avx512.int8Dot = r.kernels(heights16), r.kernels(heights16)
 	avx2 := denseKernels(r, heights6, heights4)
 	avx2.int8Dot = r.kernels(heights6)
-	for _, s := range []*linearSet{&avx512, &avx2} {
-		heights := heights16
-		if s == &avx2 {
-			heights = heights4
-		}
-		s.group8, s.group4 = r.kernels(heights), r.kernels(heights)
-	}
+	avx512.group8, avx512.group4 = r.kernels(heights12), r.kernels(heights12)
+	avx2.group8, avx2.group4 = r.kernels(heights4), r.kernels(heights4)
 	avx512.quant8, avx512.quant4 = r.kernels(heights16), r.kernels(heights16)
 	avx2.quant8, avx2.quant4 = r.kernels(heights3), r.kernels(heights3)
 	for _, s := range []*linearSet{&avx512, &avx2} {
@@ -80,8 +81,10 @@ func init() {
 	sum := r.one()
 	avx512.sumINT8, avx2.sumINT8 = sum, sum
 
-	register(avx512.floats(GoAVX512, needsAVX512, putQuads4)...)
-	register(avx2.floats(GoAVX2, needsAVX2, putRows4)...)
+	register(avx512.floats(GoAVX512, needsAVX512)...)
+	register(avx512.grouped(GoAVX512, needsAVX512, putQuads8, putQuads4, strideOfBiased, biasedRow(128, 1<<15+128, 128, 1<<15+128), biasedRow(0, 0, 136, 136))...)
+	register(avx2.floats(GoAVX2, needsAVX2)...)
+	register(avx2.grouped(GoAVX2, needsAVX2, putRows8, putRows4, strideOfGroup, copyRow[float32], copyRow[float32])...)
 	register(avx512.integers(GoAVX512VNNI, needsAVX512VNNI)...)
 	register(avx2.integers(GoAVXVNNI, needsAVXVNNI)...)
 	// VDPBF16PS takes subnormals for 0, of its operands and of its sums.
@@ -106,10 +109,8 @@ func linearNeeds[T LinearElement, Y LinearSum](p kernels.Precision, engine strin
 	return Impl{Kernel: kernels.Linear, Precision: p, Engine: engine, Needs: needs, Func: l, Limit: limit}
 }
 
-// floats are the implementations that multiply in fp32, and int8/int32 as pairs of int16. put4 places
-// weights of 4 bits.
-func (s *linearSet) floats(engine string, needs []string, put4 func([]byte, int, int, int8)) []Impl {
-	const bytes8, bytes4 = kernels.QuantGroup * linearPanel, kernels.QuantGroup * linearPanel / 2
+// floats are the implementations that multiply in fp32, and int8/int32 as pairs of int16.
+func (s *linearSet) floats(engine string, needs []string) []Impl {
 	return []Impl{
 		linearNeeds(kernels.FP32FP32, engine, needs, kernels.FP32FP32, &Linear[float32, float32]{
 			deep: 1, bytes: 64, chunk: denseChunk, round: 8, stride: strideOf4,
@@ -127,13 +128,19 @@ func (s *linearSet) floats(engine string, needs []string, put4 func([]byte, int,
 			deep: 4, bytes: 64, chunk: denseChunk, round: 8, stride: strideOf8,
 			pack: packTuples[int8](2, 0), prepare: preparer[int8](s.widenINT8, 2*linearDeep, 0), kernels: s.int8,
 		}),
+	}
+}
+
+// grouped are those of quantised weights, which put8 and put4 place, that multiply in fp32.
+func (s *linearSet) grouped(engine string, needs []string, put8, put4 func([]byte, int, int, int8), stride int, prepare8, prepare4 func([]byte, []float32)) []Impl {
+	return []Impl{
 		linearNeeds(kernels.INT8FP32, engine, needs, kernels.FP32FP32, &Linear[float32, float32]{
-			deep: linearDeep, bytes: linearScales + linearGroups*bytes8, chunk: groupChunk, round: 1, stride: strideOfGroup,
-			pack: packQuantised(quantised8, bytes8, putRows8), prepare: copyRow[float32], kernels: s.group8,
+			deep: linearDeep, bytes: linearScales + linearGroups*bytes8, chunk: groupChunk, round: 1, stride: stride,
+			pack: packQuantised(quantised8, bytes8, put8), prepare: prepare8, kernels: s.group8,
 		}),
 		linearNeeds(kernels.INT4FP32, engine, needs, kernels.FP32FP32, &Linear[float32, float32]{
-			deep: linearDeep, bytes: linearScales + linearGroups*bytes4, chunk: groupChunk, round: 1, stride: strideOfGroup,
-			pack: packQuantised(quantised4, bytes4, put4), prepare: copyRow[float32], kernels: s.group4,
+			deep: linearDeep, bytes: linearScales + linearGroups*bytes4, chunk: groupChunk, round: 1, stride: stride,
+			pack: packQuantised(quantised4, bytes4, put4), prepare: prepare4, kernels: s.group4,
 		}),
 	}
 }
@@ -142,7 +149,6 @@ func (s *linearSet) floats(engine string, needs []string, put4 func([]byte, int,
 // x too, 128 elements along k with a scale of their own: q = x · 127 / max |x| rounded to the nearest. A row in which
 // an element is not finite becomes NaN.
 func (s *linearSet) integers(engine string, needs []string) []Impl {
-	const bytes8, bytes4 = kernels.QuantGroup * linearPanel, kernels.QuantGroup * linearPanel / 2
 	return []Impl{
 		linearNeeds(kernels.INT8INT32, engine, needs, kernels.INT8INT32, &Linear[int8, int32]{
 			deep: 4, bytes: 64, chunk: denseChunk, round: 8, stride: strideOf4,
@@ -163,6 +169,31 @@ func (s *linearSet) integers(engine string, needs []string) []Impl {
 func copyRow[T LinearElement](row []byte, x []T) {
 	out := elements[T](row)
 	clear(out[copy(out, x):])
+}
+
+// biasedRow prepares rows for weights that kernels add something to, a number for each of four that follow each
+// other: behind each group it notes what the sums start from, so that this is off again. A row in which an element is not
+// finite becomes NaN.
+func biasedRow(biases ...float32) func(row []byte, x []float32) {
+	return func(row []byte, x []float32) {
+		for out := elements[float32](row[:len(row)-linearLine]); len(out) > 0; out = out[biasedGroup:] {
+			group := out[:kernels.QuantGroup]
+			n := copy(group, x)
+			clear(group[n:])
+			x = x[n:]
+			var sum [4]float32
+			for e := 0; e < len(group); e += len(sum) {
+				for i := range sum {
+					sum[i] += group[e+i]
+				}
+			}
+			start := float32(0)
+			for i, bias := range biases {
+				start -= bias * sum[i]
+			}
+			out[kernels.QuantGroup] = start
+		}
+	}
 }
 
 func convertBF16(row []byte, x []kernels.BFloat16) { copyRow(row, x) }

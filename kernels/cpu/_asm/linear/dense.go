@@ -78,8 +78,8 @@ func (d denseForm) kernel(k kernel) {
 	}
 	temporary := k.take(1)
 	if d.constant != nil {
-		k.constant = k.take(1)[0]
-		d.constant(k, k.constant)
+		k.constants = k.take(1)
+		d.constant(k, k.constants[0])
 	}
 	unroll := 4
 	if k.rows <= 4 {
@@ -132,9 +132,9 @@ func widenBF16(k kernel, s int, free []reg.VecPhysical) []product {
 		}
 		VPSLLD(U8(16), odd[part], even[part])
 		if k.Bytes == 64 {
-			VPANDD(odd[part], k.constant, odd[part])
+			VPANDD(odd[part], k.constants[0], odd[part])
 		} else {
-			VPAND(odd[part], k.constant, odd[part])
+			VPAND(odd[part], k.constants[0], odd[part])
 		}
 	}
 	return []product{{even, 8 * s}, {odd, 8*s + 4}}

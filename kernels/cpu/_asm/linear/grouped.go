@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"math"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -15,7 +18,8 @@ const (
 	groups       = 4
 	scaleBytes   = panel * 2
 	chunkRecords = 16
-	strideFP32   = chunkRecords*groups*group*4 + 64
+	groupFP32    = group * 4 // bytes of x
+	groupBiased  = groupFP32 + 4
 )
 
 // eights are 8 int32 of 8, in memory.
@@ -23,42 +27,39 @@ var eights Mem
 
 // grouped are the kernels that make fp32 of quantised weights.
 func grouped() []family {
-	values := GLOBL("linearInt4Values", NOPTR|RODATA)
-	for i := range 16 {
-		DATA(4*i, F32(float32(i-8)))
-	}
 	eights = GLOBL("linearEights", NOPTR|RODATA)
 	for i := range 8 {
 		DATA(4*i, U32(8))
 	}
 	of := func(name string, v gen.Vectors, heights []int, g groupedForm) family {
-		return family{name, v, heights, strideFP32, 8 * 512 / float64(g.bytes), false, g.kernel}
+		return family{name, v, heights, chunkRecords*groups*g.x + 64, 8 * 512 / float64(g.bytes), false, g.kernel}
 	}
 	return []family{
-		of("AVX512Group8", gen.AVX512, heights512, groupedForm{bytes: group * panel, each: bytesOfGroup}),
-		of("AVX512Group4", gen.AVX512, heights512, groupedForm{bytes: group * panel / 2, each: nibblesByTable, constant: func(_ kernel, v reg.VecPhysical) {
-			VMOVUPS(values, v)
-		}}),
-		of("AVX2Group8", gen.AVX2, heights256[:4], groupedForm{bytes: group * panel, each: bytesOfGroup}),
-		of("AVX2Group4", gen.AVX2, heights256[:4], groupedForm{bytes: group * panel / 2, each: nibblesByShift, constant: func(_ kernel, v reg.VecPhysical) {
-			VPCMPEQD(v, v, v)
-			VPSRLD(U8(28), v, v)
+		of("AVX512Group8", gen.AVX512, heights512[:7], groupedForm{bytes: group * panel, x: groupBiased, each: bytesAndFields, constants: shufflesAndField}),
+		of("AVX512Group4", gen.AVX512, heights512[:7], groupedForm{bytes: group * panel / 2, x: groupBiased, each: nibblesByTable, constants: valuesAndField}),
+		of("AVX2Group8", gen.AVX2, heights256[:4], groupedForm{bytes: group * panel, x: groupFP32, each: bytesOfGroup}),
+		of("AVX2Group4", gen.AVX2, heights256[:4], groupedForm{bytes: group * panel / 2, x: groupFP32, each: nibblesByShift, constants: func(k *kernel) {
+			v := k.take(1)
+			VPCMPEQD(v[0], v[0], v[0])
+			VPSRLD(U8(28), v[0], v[0])
+			k.constants = v
 		}}),
 	}
 }
 
 // groupedForm is a packed form of quantised weights whose kernels make fp32 of them.
 type groupedForm struct {
-	bytes    int // of a group's weights
-	each     func(k kernel, use func(weights []reg.VecPhysical, element int))
-	constant func(k kernel, v reg.VecPhysical)
+	bytes     int // of a group's weights
+	x         int // of a group of x, in bytes: with 4 more, sums start from what is stored there
+	each      func(k kernel, use func(weights []reg.VecPhysical, element int))
+	constants func(k *kernel)
 }
 
 // kernel: with few rows, a group's products are summed and the sum scaled; with many, for which
 // two sets of sums would not fit into registers, the weights are scaled.
 func (g groupedForm) kernel(k kernel) {
 	k.load()
-	inSums := k.rows <= 12 && k.Bytes == 64 || k.rows <= 2
+	inSums := k.Bytes == 64 || k.rows <= 2
 	total := k.sums(k.totalPhases(inSums))
 	total.clear()
 	part := total
@@ -66,9 +67,8 @@ func (g groupedForm) kernel(k kernel) {
 		part = k.sums(k.groupPhases())
 	}
 	scales := k.take(k.parts)
-	if g.constant != nil {
-		k.constant = k.take(1)[0]
-		g.constant(k, k.constant)
+	if g.constants != nil {
+		g.constants(&k)
 	}
 	var temporary []reg.VecPhysical
 	if k.Bytes == 32 {
@@ -87,6 +87,11 @@ func (g groupedForm) kernel(k kernel) {
 	}
 	if inSums {
 		part.clear()
+	}
+	if g.x == groupBiased {
+		for row := range k.rows {
+			VBROADCASTSS(k.row(row, groupFP32), part.at(row, 0, 0))
+		}
 	}
 	n := 0
 	g.each(k, func(weights []reg.VecPhysical, element int) {
@@ -110,7 +115,7 @@ func (g groupedForm) kernel(k kernel) {
 	}
 	advance(scale, scaleBytes)
 	advance(w, g.bytes)
-	advance(x, group*4)
+	advance(x, g.x)
 	DECQ(count)
 	JNZ(LabelRef("group"))
 	DECQ(steps)
@@ -147,28 +152,95 @@ func bytesOfGroup(k kernel, use func([]reg.VecPhysical, int)) {
 	}
 }
 
+// shufflesAndField: what brings byte 0 or 2 of each 32 bits to the lowest, with zeros above; and a field of byte 1.
+func shufflesAndField(k *kernel) {
+	k.constants = k.take(4)
+	for i, v := range k.constants[:2] {
+		m := GLOBL(fmt.Sprintf("linearByte%d_%d", 2*i, k.rows), NOPTR|RODATA)
+		for j := range 4 {
+			DATA(4*j, U32(uint32(4*j+2*i)|0x80808000))
+		}
+		VBROADCASTI32X4(m, v)
+	}
+	newField(8, 8, k.constants[2:])
+}
+
+// andOr is the truth table of x & mask | base.
+const andOr = 0xea
+
+// newField is where so many bits, from low on, lie in the mantissa of an fp32 whose lowest bit among them counts 1: a mask for
+// them and, that base added, the exponent, which stands for 2^(23-low). So a weight w becomes base + w by one logical operation.
+func newField(low uint8, bits int, maskAndBase []reg.VecPhysical) {
+	for i, pattern := range []uint32{(1<<bits - 1) << low, math.Float32bits(float32(math.Ldexp(1, 23-int(low))))} {
+		MOVL(U32(pattern), reg.EAX)
+		VPBROADCASTD(reg.EAX, maskAndBase[i])
+	}
+}
+
+// bytesAndFields: 32 bits hold four weights of a column, with 128 added. Bytes 0 and 2 become integers that are converted;
+// bytes 1 and 3 fields. Converting takes two cycles, and with it alone a row takes longer than memory (Zen 4: 28 GB/s).
+// What is added, 128 and 2^15, is taken off where sums start: it costs a five hundredth of a step of the weights.
+func bytesAndFields(k kernel, use func([]reg.VecPhysical, int)) {
+	mask, base := k.constants[2], k.constants[3]
+	v, q := k.free[0], k.free[1:]
+	n := 0
+	for line := range group / 4 {
+		k.prefetch(w, 64*line, 1)
+		VMOVDQU32(Mem{Base: w, Disp: 64 * line}, v)
+		for half := range 2 {
+			low, high := q[n%len(q)], q[(n+1)%len(q)]
+			VPSHUFB(k.constants[half], v, low)
+			if half == 0 {
+				VMOVDQU32(Mem{Base: w, Disp: 64 * line}, high)
+			} else {
+				VPSRLD(U8(16), v, high)
+			}
+			VCVTDQ2PS(low, low)
+			VPTERNLOGD(U8(andOr), base, mask, high)
+			use([]reg.VecPhysical{low}, 4*line+2*half)
+			use([]reg.VecPhysical{high}, 4*line+2*half+1)
+			n += 2
+		}
+	}
+}
+
+// valuesAndField: the 16 values of a weight, and a field of nibble 4.
+func valuesAndField(k *kernel) {
+	values := GLOBL(fmt.Sprintf("linearInt4Values_%d", k.rows), NOPTR|RODATA)
+	for i := range 16 {
+		DATA(4*i, F32(float32(i-8)))
+	}
+	k.constants = k.take(3)
+	VMOVUPS(values, k.constants[0])
+	newField(16, 4, k.constants[1:])
+}
+
 // nibblesByTable: vector j of a group holds, in byte b of a column's four, elements 4j+b and, in
-// the upper nibble, 16+4j+b. A permutation of the 16 values looks at the low four bits of a lane alone, to which the
-// others are shifted; half of the way by reading the vector from two bytes further on.
+// the upper nibble, 16+4j+b, with 8 added. A permutation of the 16 values looks at the low four bits of a lane alone; four bits further up are a field, and what
+// is added, 128 and 8, is taken off where sums start. There can be one permutation or shift a cycle, and with these alone
+// a row takes longer than memory, too (Zen 4: 18 GB/s).
 func nibblesByTable(k kernel, use func([]reg.VecPhysical, int)) {
-	whole, nibbles := k.free[:2], k.free[2:]
-	nibbles = nibbles[:min(4, len(nibbles))]
+	values, mask, base := k.constants[0], k.constants[1], k.constants[2]
+	v, q := k.free[0], k.free[1:]
+	q = q[:min(6, len(q))]
 	n := 0
 	for j := range 4 {
 		k.prefetch(w, 64*j, 1)
-		for half, v := range whole {
-			VMOVDQU32(Mem{Base: w, Disp: 64*j + 2*half}, v)
-			for nibble := range 4 {
-				q := nibbles[n%len(nibbles)]
-				n++
-				if nibble == 0 {
-					VPERMPS(k.constant, v, q)
-				} else {
-					VPSRLD(U8(4*nibble), v, q)
-					VPERMPS(k.constant, q, q)
-				}
-				use([]reg.VecPhysical{q}, 4*j+2*half+nibble/2+16*(nibble%2))
+		for nibble := range 4 {
+			low, whole := q[n%len(q)], q[(n+1)%len(q)]
+			if nibble == 0 {
+				VMOVDQU32(Mem{Base: w, Disp: 64 * j}, v)
+				VMOVDQU32(Mem{Base: w, Disp: 64 * j}, whole)
+				VPERMPS(values, v, low)
+			} else {
+				VPSRLD(U8(4*nibble), v, whole)
+				VPERMPS(values, whole, low)
 			}
+			VPTERNLOGD(U8(andOr), base, mask, whole)
+			n += 2
+			element := 4*j + nibble/2 + 16*(nibble%2)
+			use([]reg.VecPhysical{low}, element)
+			use([]reg.VecPhysical{whole}, element+2)
 		}
 	}
 }
@@ -184,7 +256,7 @@ func nibblesByShift(k kernel, use func([]reg.VecPhysical, int)) {
 		for p := range k.parts {
 			VPMOVZXBD(Mem{Base: w, Disp: panel*e + p*k.Bytes/4}, low[p])
 			VPSRLD(U8(4), low[p], high[p])
-			VPAND(low[p], k.constant, low[p])
+			VPAND(low[p], k.constants[0], low[p])
 		}
 		for i, v := range [][]reg.VecPhysical{low, high} {
 			for p := range v {

@@ -65,7 +65,7 @@ type kernel struct {
 	parts int // vectors of a row's sums
 	free  []reg.VecPhysical
 
-	constant reg.VecPhysical // of a form that has one
+	constants []reg.VecPhysical // of a form that has some
 }
 
 // take reserves n vector registers.

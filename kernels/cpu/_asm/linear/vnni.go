@@ -51,10 +51,10 @@ func (q quantForm) kernel(k kernel) {
 		VMOVUPS(scales, Mem{Base: tile, Disp: i * k.Bytes})
 	}
 	if q.nibbles {
-		k.constant = k.take(1)[0]
-		ones(k.Vectors, k.constant)
-		VPSRLW(U8(12), k.constant, k.constant)
-		VPACKUSWB(k.constant, k.constant, k.constant)
+		k.constants = k.take(1)
+		ones(k.Vectors, k.constants[0])
+		VPSRLW(U8(12), k.constants[0], k.constants[0])
+		VPACKUSWB(k.constants[0], k.constants[0], k.constants[0])
 	}
 	gen.Align(64)
 	Label("record")
@@ -115,8 +115,8 @@ func (q quantForm) wide(k kernel, record sums, scales reg.VecPhysical) {
 		case j < 4:
 			VMOVDQU32(Mem{Base: w, Disp: 64 * j}, v[j])
 			VPSRLW(U8(4), v[j], v[4+j])
-			VPANDD(v[j], k.constant, v[j])
-			VPANDD(v[4+j], k.constant, v[4+j])
+			VPANDD(v[j], k.constants[0], v[j])
+			VPANDD(v[4+j], k.constants[0], v[4+j])
 		}
 	}
 	VCVTPH2PS(Mem{Base: scale}, scales)
@@ -160,8 +160,8 @@ func (q quantForm) narrow(k kernel, record sums, scales reg.VecPhysical) {
 			VMOVDQU(Mem{Base: w, Disp: 64*j + part*k.Bytes}, v[0])
 			if q.nibbles {
 				VPSRLW(U8(4), v[0], v[1])
-				VPAND(v[0], k.constant, v[0])
-				VPAND(v[1], k.constant, v[1])
+				VPAND(v[0], k.constants[0], v[0])
+				VPAND(v[1], k.constants[0], v[1])
 				multiply(4+j, v[1])
 			}
 			multiply(j, v[0])
