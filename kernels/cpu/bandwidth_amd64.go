@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"github.com/klauspost/cpuid/v2"
 
 	"github.com/realflops/realflops/kernels"
@@ -9,11 +11,14 @@ import (
 // needsString is what makes REP MOVSQ and REP STOSQ worth their start (Enhanced REP MOVSB and STOSB).
 var needsString = []string{"erms"}
 
+// needsBoth is what the engines of AVX-512 need: for memory they have the kernels of AVX2, which are as fast there or faster.
+var needsBoth = slices.Concat(needsAVX512, needsAVX2)
+
 func init() {
 	registerBandwidth(GoAVX2, needsAVX2, bandwidthAVX2)
-	registerBandwidth(GoAVX512, needsAVX512, bandwidthAVX512)
+	registerBandwidth(GoAVX512, needsBoth, bandwidthAVX512)
 	registerBandwidth(GoAVX2NT, needsAVX2, bandwidthAVX2NT)
-	registerBandwidth(GoAVX512NT, needsAVX512, bandwidthAVX512NT)
+	registerBandwidth(GoAVX512NT, needsBoth, bandwidthAVX512NT)
 	register(
 		Impl{Kernel: kernels.Copy, Precision: kernels.FP64, Engine: GoString, Needs: needsString, Func: copies(always(copyFP64String))},
 		Impl{Kernel: kernels.Write, Precision: kernels.FP64, Engine: GoString, Needs: needsString, Func: writes(writeFP64String)},
@@ -39,26 +44,26 @@ var (
 		kernels.Triad: triads(distance[combining]{triadFP64AVX2, triadFP64FarAVX2}),
 	}
 	bandwidthAVX512 = bandwidth{
-		kernels.Read:  reads(distance[reading]{readFP64AVX512, readFP64FarAVX512}),
+		kernels.Read:  reads(distance[reading]{readFP64AVX512, readFP64FarAVX2}),
 		kernels.Write: writes(writeFP64AVX512),
-		kernels.Copy:  copies(distance[copying]{copyFP64AVX512, copyFP64FarAVX512}),
-		kernels.Scale: scales(distance[scaling]{scaleFP64AVX512, scaleFP64FarAVX512}),
-		kernels.Add:   adds(distance[adding]{addFP64AVX512, addFP64FarAVX512}),
-		kernels.Triad: triads(distance[combining]{triadFP64AVX512, triadFP64FarAVX512}),
+		kernels.Copy:  copies(distance[copying]{copyFP64AVX512, copyFP64FarAVX2}),
+		kernels.Scale: scales(distance[scaling]{scaleFP64AVX512, scaleFP64FarAVX2}),
+		kernels.Add:   adds(distance[adding]{addFP64AVX512, addFP64FarAVX2}),
+		kernels.Triad: triads(distance[combining]{triadFP64AVX512, triadFP64FarAVX2}),
 	}
 	bandwidthAVX2NT = bandwidth{
 		kernels.Write: writes(writeFP64NTAVX2),
-		kernels.Copy:  copies(always(copyFP64NTAVX2)),
-		kernels.Scale: scales(always(scaleFP64NTAVX2)),
-		kernels.Add:   adds(always(addFP64NTAVX2)),
-		kernels.Triad: triads(always(triadFP64NTAVX2)),
+		kernels.Copy:  copies(distance[copying]{copyFP64NTAVX2, copyFP64FarNTAVX2}),
+		kernels.Scale: scales(distance[scaling]{scaleFP64NTAVX2, scaleFP64FarNTAVX2}),
+		kernels.Add:   adds(distance[adding]{addFP64NTAVX2, addFP64FarNTAVX2}),
+		kernels.Triad: triads(distance[combining]{triadFP64NTAVX2, triadFP64FarNTAVX2}),
 	}
 	bandwidthAVX512NT = bandwidth{
 		kernels.Write: writes(writeFP64NTAVX512),
-		kernels.Copy:  copies(always(copyFP64NTAVX512)),
-		kernels.Scale: scales(always(scaleFP64NTAVX512)),
-		kernels.Add:   adds(always(addFP64NTAVX512)),
-		kernels.Triad: triads(always(triadFP64NTAVX512)),
+		kernels.Copy:  copies(distance[copying]{copyFP64NTAVX512, copyFP64FarNTAVX2}),
+		kernels.Scale: scales(distance[scaling]{scaleFP64NTAVX512, scaleFP64FarNTAVX2}),
+		kernels.Add:   adds(distance[adding]{addFP64NTAVX512, addFP64FarNTAVX2}),
+		kernels.Triad: triads(distance[combining]{triadFP64NTAVX512, triadFP64FarNTAVX2}),
 	}
 )
 
@@ -78,8 +83,7 @@ type distance[F any] struct{ near, far F }
 func always[F any](f F) distance[F] { return distance[F]{f, f} }
 
 // nearBytes is how many bytes of operands one thread has in its caches at most: those of L2, or a quarter of L3. Beyond 8 MiB
-// they are a thread's share of what lies in memory on a machine of many threads. In an L3 cache the
-// prefetches of the far kernels cost a tenth.
+// they are a thread's share of what lies in memory on a machine of many threads.
 var nearBytes = max(cpuid.CPU.Cache.L2, min(cpuid.CPU.Cache.L3/4, 8<<20), 256<<10)
 
 // of is the kernel for so many elements of all operands together.

@@ -85,91 +85,6 @@ restDone:
 	VZEROUPPER
 	RET
 
-// func copyFP64FarAVX2(dst *float64, src *float64, n int)
-// Requires: AVX, CMOV, MMX+
-TEXT ·copyFP64FarAVX2(SB), NOSPLIT, $0-24
-	MOVQ    dst+0(FP), AX
-	MOVQ    src+8(FP), CX
-	MOVQ    n+16(FP), DX
-	MOVQ    AX, BX
-	NEGQ    BX
-	ANDQ    $0x0000003f, BX
-	SHRQ    $0x03, BX
-	CMPQ    DX, BX
-	CMOVQLT DX, BX
-	SUBQ    BX, DX
-	TESTQ   BX, BX
-	JZ      headDone
-
-head:
-	VMOVSD (CX), X0
-	VMOVSD X0, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	DECQ   BX
-	JNZ    head
-
-headDone:
-	SUBQ    $0x00000020, DX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(CX)
-	PREFETCHT1 4160(CX)
-	PREFETCHT1 4224(CX)
-	PREFETCHT1 4288(CX)
-	VMOVUPD    (CX), Y0
-	VMOVUPD    Y0, (AX)
-	VMOVUPD    32(CX), Y0
-	VMOVUPD    Y0, 32(AX)
-	VMOVUPD    64(CX), Y0
-	VMOVUPD    Y0, 64(AX)
-	VMOVUPD    96(CX), Y0
-	VMOVUPD    Y0, 96(AX)
-	VMOVUPD    128(CX), Y0
-	VMOVUPD    Y0, 128(AX)
-	VMOVUPD    160(CX), Y0
-	VMOVUPD    Y0, 160(AX)
-	VMOVUPD    192(CX), Y0
-	VMOVUPD    Y0, 192(AX)
-	VMOVUPD    224(CX), Y0
-	VMOVUPD    Y0, 224(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, CX
-	SUBQ       $0x00000020, DX
-	JGE        block
-
-single:
-	ADDQ $0x00000020, DX
-	SUBQ $0x04, DX
-	JL   last
-
-vector:
-	VMOVUPD (CX), Y0
-	VMOVUPD Y0, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	SUBQ    $0x04, DX
-	JGE     vector
-
-last:
-	ADDQ  $0x04, DX
-	TESTQ DX, DX
-	JZ    restDone
-
-rest:
-	VMOVSD (CX), X0
-	VMOVSD X0, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	DECQ   DX
-	JNZ    rest
-
-restDone:
-	VZEROUPPER
-	RET
-
 // func copyFP64NTAVX2(dst *float64, src *float64, n int)
 // Requires: AVX, CMOV, MMX+
 TEXT ·copyFP64NTAVX2(SB), NOSPLIT, $0-24
@@ -312,103 +227,6 @@ block:
 	ADDQ    $0x00000100, CX
 	SUBQ    $0x00000020, DX
 	JGE     block
-
-single:
-	ADDQ $0x00000020, DX
-	SUBQ $0x04, DX
-	JL   last
-
-vector:
-	VMOVUPD (CX), Y1
-	VMULPD  Y1, Y0, Y1
-	VMOVUPD Y1, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	SUBQ    $0x04, DX
-	JGE     vector
-
-last:
-	ADDQ  $0x04, DX
-	TESTQ DX, DX
-	JZ    restDone
-
-rest:
-	VMOVSD (CX), X2
-	VMULPD Y2, Y0, Y2
-	VMOVSD X2, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	DECQ   DX
-	JNZ    rest
-
-restDone:
-	VZEROUPPER
-	RET
-
-// func scaleFP64FarAVX2(dst *float64, src *float64, n int, s float64)
-// Requires: AVX, CMOV, MMX+
-TEXT ·scaleFP64FarAVX2(SB), NOSPLIT, $0-32
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), CX
-	MOVQ         n+16(FP), DX
-	VBROADCASTSD s+24(FP), Y0
-	MOVQ         AX, BX
-	NEGQ         BX
-	ANDQ         $0x0000003f, BX
-	SHRQ         $0x03, BX
-	CMPQ         DX, BX
-	CMOVQLT      DX, BX
-	SUBQ         BX, DX
-	TESTQ        BX, BX
-	JZ           headDone
-
-head:
-	VMOVSD (CX), X1
-	VMULPD Y1, Y0, Y1
-	VMOVSD X1, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	DECQ   BX
-	JNZ    head
-
-headDone:
-	SUBQ    $0x00000020, DX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(CX)
-	PREFETCHT1 4160(CX)
-	PREFETCHT1 4224(CX)
-	PREFETCHT1 4288(CX)
-	VMOVUPD    (CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, (AX)
-	VMOVUPD    32(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 32(AX)
-	VMOVUPD    64(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 64(AX)
-	VMOVUPD    96(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 96(AX)
-	VMOVUPD    128(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 128(AX)
-	VMOVUPD    160(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 160(AX)
-	VMOVUPD    192(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 192(AX)
-	VMOVUPD    224(CX), Y1
-	VMULPD     Y1, Y0, Y1
-	VMOVUPD    Y1, 224(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, CX
-	SUBQ       $0x00000020, DX
-	JGE        block
 
 single:
 	ADDQ $0x00000020, DX
@@ -644,122 +462,6 @@ restDone:
 	VZEROUPPER
 	RET
 
-// func addFP64FarAVX2(dst *float64, a *float64, b *float64, n int)
-// Requires: AVX, CMOV, MMX+
-TEXT ·addFP64FarAVX2(SB), NOSPLIT, $0-32
-	MOVQ    dst+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+16(FP), DX
-	MOVQ    n+24(FP), BX
-	MOVQ    AX, SI
-	NEGQ    SI
-	ANDQ    $0x0000003f, SI
-	SHRQ    $0x03, SI
-	CMPQ    BX, SI
-	CMOVQLT BX, SI
-	SUBQ    SI, BX
-	TESTQ   SI, SI
-	JZ      headDone
-
-head:
-	VMOVSD (CX), X0
-	VMOVSD (DX), X1
-	VADDPD Y1, Y0, Y0
-	VMOVSD X0, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	ADDQ   $0x08, DX
-	DECQ   SI
-	JNZ    head
-
-headDone:
-	SUBQ    $0x00000020, BX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(CX)
-	PREFETCHT1 4096(DX)
-	PREFETCHT1 4160(CX)
-	PREFETCHT1 4160(DX)
-	PREFETCHT1 4224(CX)
-	PREFETCHT1 4224(DX)
-	PREFETCHT1 4288(CX)
-	PREFETCHT1 4288(DX)
-	VMOVUPD    (CX), Y0
-	VMOVUPD    (DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, (AX)
-	VMOVUPD    32(CX), Y0
-	VMOVUPD    32(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 32(AX)
-	VMOVUPD    64(CX), Y0
-	VMOVUPD    64(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 64(AX)
-	VMOVUPD    96(CX), Y0
-	VMOVUPD    96(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 96(AX)
-	VMOVUPD    128(CX), Y0
-	VMOVUPD    128(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 128(AX)
-	VMOVUPD    160(CX), Y0
-	VMOVUPD    160(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 160(AX)
-	VMOVUPD    192(CX), Y0
-	VMOVUPD    192(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 192(AX)
-	VMOVUPD    224(CX), Y0
-	VMOVUPD    224(DX), Y3
-	VADDPD     Y3, Y0, Y0
-	VMOVUPD    Y0, 224(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, CX
-	ADDQ       $0x00000100, DX
-	SUBQ       $0x00000020, BX
-	JGE        block
-
-single:
-	ADDQ $0x00000020, BX
-	SUBQ $0x04, BX
-	JL   last
-
-vector:
-	VMOVUPD (CX), Y0
-	VMOVUPD (DX), Y3
-	VADDPD  Y3, Y0, Y0
-	VMOVUPD Y0, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, DX
-	SUBQ    $0x04, BX
-	JGE     vector
-
-last:
-	ADDQ  $0x04, BX
-	TESTQ BX, BX
-	JZ    restDone
-
-rest:
-	VMOVSD (CX), X1
-	VMOVSD (DX), X2
-	VADDPD Y2, Y1, Y1
-	VMOVSD X1, (AX)
-	ADDQ   $0x08, AX
-	ADDQ   $0x08, CX
-	ADDQ   $0x08, DX
-	DECQ   BX
-	JNZ    rest
-
-restDone:
-	VZEROUPPER
-	RET
-
 // func addFP64NTAVX2(dst *float64, a *float64, b *float64, n int)
 // Requires: AVX, CMOV, MMX+
 TEXT ·addFP64NTAVX2(SB), NOSPLIT, $0-32
@@ -904,123 +606,6 @@ headDone:
 	PCALIGN $0x20
 
 block:
-	VMOVUPD     (CX), Y1
-	VMOVUPD     (DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, (AX)
-	VMOVUPD     32(CX), Y1
-	VMOVUPD     32(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 32(AX)
-	VMOVUPD     64(CX), Y1
-	VMOVUPD     64(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 64(AX)
-	VMOVUPD     96(CX), Y1
-	VMOVUPD     96(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 96(AX)
-	VMOVUPD     128(CX), Y1
-	VMOVUPD     128(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 128(AX)
-	VMOVUPD     160(CX), Y1
-	VMOVUPD     160(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 160(AX)
-	VMOVUPD     192(CX), Y1
-	VMOVUPD     192(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 192(AX)
-	VMOVUPD     224(CX), Y1
-	VMOVUPD     224(DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, 224(AX)
-	ADDQ        $0x00000100, AX
-	ADDQ        $0x00000100, CX
-	ADDQ        $0x00000100, DX
-	SUBQ        $0x00000020, BX
-	JGE         block
-
-single:
-	ADDQ $0x00000020, BX
-	SUBQ $0x04, BX
-	JL   last
-
-vector:
-	VMOVUPD     (CX), Y1
-	VMOVUPD     (DX), Y4
-	VFMADD231PD Y0, Y4, Y1
-	VMOVUPD     Y1, (AX)
-	ADDQ        $0x20, AX
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, DX
-	SUBQ        $0x04, BX
-	JGE         vector
-
-last:
-	ADDQ  $0x04, BX
-	TESTQ BX, BX
-	JZ    restDone
-
-rest:
-	VMOVSD      (CX), X2
-	VMOVSD      (DX), X3
-	VFMADD231PD Y0, Y3, Y2
-	VMOVSD      X2, (AX)
-	ADDQ        $0x08, AX
-	ADDQ        $0x08, CX
-	ADDQ        $0x08, DX
-	DECQ        BX
-	JNZ         rest
-
-restDone:
-	VZEROUPPER
-	RET
-
-// func triadFP64FarAVX2(dst *float64, a *float64, b *float64, n int, s float64)
-// Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·triadFP64FarAVX2(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSD s+32(FP), Y0
-	MOVQ         AX, SI
-	NEGQ         SI
-	ANDQ         $0x0000003f, SI
-	SHRQ         $0x03, SI
-	CMPQ         BX, SI
-	CMOVQLT      BX, SI
-	SUBQ         SI, BX
-	TESTQ        SI, SI
-	JZ           headDone
-
-head:
-	VMOVSD      (CX), X1
-	VMOVSD      (DX), X2
-	VFMADD231PD Y0, Y2, Y1
-	VMOVSD      X1, (AX)
-	ADDQ        $0x08, AX
-	ADDQ        $0x08, CX
-	ADDQ        $0x08, DX
-	DECQ        SI
-	JNZ         head
-
-headDone:
-	SUBQ    $0x00000020, BX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1  4096(CX)
-	PREFETCHT1  4096(DX)
-	PREFETCHT1  4160(CX)
-	PREFETCHT1  4160(DX)
-	PREFETCHT1  4224(CX)
-	PREFETCHT1  4224(DX)
-	PREFETCHT1  4288(CX)
-	PREFETCHT1  4288(DX)
 	VMOVUPD     (CX), Y1
 	VMOVUPD     (DX), Y4
 	VFMADD231PD Y0, Y4, Y1
@@ -1352,7 +937,7 @@ TEXT ·readFP64AVX2(SB), NOSPLIT, $0-24
 	VPXOR   Y6, Y6, Y6
 	VPXOR   Y7, Y7, Y7
 	SUBQ    $0x00000020, CX
-	JL      single
+	JL      rest
 	PCALIGN $0x20
 
 block:
@@ -1368,89 +953,8 @@ block:
 	SUBQ   $0x00000020, CX
 	JGE    block
 
-single:
+rest:
 	ADDQ $0x00000020, CX
-	SUBQ $0x04, CX
-	JL   last
-
-vector:
-	VPADDQ (AX), Y0, Y0
-	ADDQ   $0x20, AX
-	SUBQ   $0x04, CX
-	JGE    vector
-
-last:
-	ADDQ         $0x04, CX
-	VPADDQ       Y4, Y0, Y0
-	VPADDQ       Y5, Y1, Y1
-	VPADDQ       Y6, Y2, Y2
-	VPADDQ       Y7, Y3, Y3
-	VPADDQ       Y2, Y0, Y0
-	VPADDQ       Y3, Y1, Y1
-	VPADDQ       Y1, Y0, Y0
-	VEXTRACTI128 $0x01, Y0, X1
-	VPADDQ       X1, X0, X0
-	VMOVQ        X0, DX
-	VPEXTRQ      $0x01, X0, BX
-	ADDQ         BX, DX
-	TESTQ        CX, CX
-	JZ           done
-
-element:
-	ADDQ (AX), DX
-	ADDQ $0x08, AX
-	DECQ CX
-	JNZ  element
-
-done:
-	VZEROUPPER
-	MOVQ DX, ret+16(FP)
-	RET
-
-// func readFP64FarAVX2(src *float64, n int) uint64
-// Requires: AVX, AVX2
-TEXT ·readFP64FarAVX2(SB), NOSPLIT, $0-24
-	MOVQ    src+0(FP), AX
-	MOVQ    n+8(FP), CX
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y7, Y7, Y7
-	MOVQ    CX, DX
-	SHRQ    $0x06, DX
-	MOVQ    DX, BX
-	SHLQ    $0x07, BX
-	TESTQ   DX, DX
-	JZ      apart
-	LEAQ    (AX)(BX*1), SI
-	LEAQ    (SI)(BX*1), DI
-	LEAQ    (DI)(BX*1), BX
-	SHLQ    $0x01, DX
-	PCALIGN $0x20
-
-block:
-	VPADDQ (AX), Y0, Y0
-	VPADDQ 32(AX), Y1, Y1
-	VPADDQ (SI), Y2, Y2
-	VPADDQ 32(SI), Y3, Y3
-	VPADDQ (DI), Y4, Y4
-	VPADDQ 32(DI), Y5, Y5
-	VPADDQ (BX), Y6, Y6
-	VPADDQ 32(BX), Y7, Y7
-	ADDQ   $0x00000040, AX
-	ADDQ   $0x00000040, SI
-	ADDQ   $0x00000040, DI
-	ADDQ   $0x00000040, BX
-	DECQ   DX
-	JNZ    block
-	MOVQ   BX, AX
-
-apart:
-	ANDQ $0x0000003f, CX
 	SUBQ $0x04, CX
 	JL   last
 
@@ -1531,85 +1035,6 @@ block:
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x00000020, BX
 	JGE     block
-
-single:
-	ADDQ $0x00000020, BX
-	SUBQ $0x08, BX
-	JL   last
-
-vector:
-	VMOVUPD (DX), Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, DX
-	SUBQ    $0x08, BX
-	JGE     vector
-
-last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
-	MOVQ      BX, CX
-	MOVQ      $0x00000001, SI
-	SHLQ      CL, SI
-	DECQ      SI
-	KMOVW     SI, K1
-	VMOVUPD.Z (DX), K1, Z0
-	VMOVUPD   Z0, K1, (AX)
-	LEAQ      (AX)(BX*8), AX
-	LEAQ      (DX)(BX*8), DX
-
-restDone:
-	VZEROUPPER
-	RET
-
-// func copyFP64FarAVX512(dst *float64, src *float64, n int)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·copyFP64FarAVX512(SB), NOSPLIT, $0-24
-	MOVQ      dst+0(FP), AX
-	MOVQ      src+8(FP), DX
-	MOVQ      n+16(FP), BX
-	MOVQ      AX, SI
-	NEGQ      SI
-	ANDQ      $0x0000003f, SI
-	SHRQ      $0x03, SI
-	CMPQ      BX, SI
-	CMOVQLT   BX, SI
-	SUBQ      SI, BX
-	TESTQ     SI, SI
-	JZ        headDone
-	MOVQ      SI, CX
-	MOVQ      $0x00000001, DI
-	SHLQ      CL, DI
-	DECQ      DI
-	KMOVW     DI, K1
-	VMOVUPD.Z (DX), K1, Z0
-	VMOVUPD   Z0, K1, (AX)
-	LEAQ      (AX)(SI*8), AX
-	LEAQ      (DX)(SI*8), DX
-
-headDone:
-	SUBQ    $0x00000020, BX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(DX)
-	PREFETCHT1 4160(DX)
-	PREFETCHT1 4224(DX)
-	PREFETCHT1 4288(DX)
-	VMOVUPD    (DX), Z0
-	VMOVUPD    Z0, (AX)
-	VMOVUPD    64(DX), Z0
-	VMOVUPD    Z0, 64(AX)
-	VMOVUPD    128(DX), Z0
-	VMOVUPD    Z0, 128(AX)
-	VMOVUPD    192(DX), Z0
-	VMOVUPD    Z0, 192(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, DX
-	SUBQ       $0x00000020, BX
-	JGE        block
 
 single:
 	ADDQ $0x00000020, BX
@@ -1767,93 +1192,6 @@ block:
 	ADDQ    $0x00000100, DX
 	SUBQ    $0x00000020, BX
 	JGE     block
-
-single:
-	ADDQ $0x00000020, BX
-	SUBQ $0x08, BX
-	JL   last
-
-vector:
-	VMOVUPD (DX), Z1
-	VMULPD  Z1, Z0, Z1
-	VMOVUPD Z1, (AX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, DX
-	SUBQ    $0x08, BX
-	JGE     vector
-
-last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
-	MOVQ      BX, CX
-	MOVQ      $0x00000001, SI
-	SHLQ      CL, SI
-	DECQ      SI
-	KMOVW     SI, K1
-	VMOVUPD.Z (DX), K1, Z1
-	VMULPD    Z1, Z0, Z1
-	VMOVUPD   Z1, K1, (AX)
-	LEAQ      (AX)(BX*8), AX
-	LEAQ      (DX)(BX*8), DX
-
-restDone:
-	VZEROUPPER
-	RET
-
-// func scaleFP64FarAVX512(dst *float64, src *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·scaleFP64FarAVX512(SB), NOSPLIT, $0-32
-	MOVQ         dst+0(FP), AX
-	MOVQ         src+8(FP), DX
-	MOVQ         n+16(FP), BX
-	VBROADCASTSD s+24(FP), Z0
-	MOVQ         AX, SI
-	NEGQ         SI
-	ANDQ         $0x0000003f, SI
-	SHRQ         $0x03, SI
-	CMPQ         BX, SI
-	CMOVQLT      BX, SI
-	SUBQ         SI, BX
-	TESTQ        SI, SI
-	JZ           headDone
-	MOVQ         SI, CX
-	MOVQ         $0x00000001, DI
-	SHLQ         CL, DI
-	DECQ         DI
-	KMOVW        DI, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMULPD       Z1, Z0, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(SI*8), AX
-	LEAQ         (DX)(SI*8), DX
-
-headDone:
-	SUBQ    $0x00000020, BX
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(DX)
-	PREFETCHT1 4160(DX)
-	PREFETCHT1 4224(DX)
-	PREFETCHT1 4288(DX)
-	VMOVUPD    (DX), Z1
-	VMULPD     Z1, Z0, Z1
-	VMOVUPD    Z1, (AX)
-	VMOVUPD    64(DX), Z1
-	VMULPD     Z1, Z0, Z1
-	VMOVUPD    Z1, 64(AX)
-	VMOVUPD    128(DX), Z1
-	VMULPD     Z1, Z0, Z1
-	VMOVUPD    Z1, 128(AX)
-	VMOVUPD    192(DX), Z1
-	VMULPD     Z1, Z0, Z1
-	VMOVUPD    Z1, 192(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, DX
-	SUBQ       $0x00000020, BX
-	JGE        block
 
 single:
 	ADDQ $0x00000020, BX
@@ -2066,108 +1404,6 @@ restDone:
 	VZEROUPPER
 	RET
 
-// func addFP64FarAVX512(dst *float64, a *float64, b *float64, n int)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·addFP64FarAVX512(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), AX
-	MOVQ      a+8(FP), DX
-	MOVQ      b+16(FP), BX
-	MOVQ      n+24(FP), SI
-	MOVQ      AX, DI
-	NEGQ      DI
-	ANDQ      $0x0000003f, DI
-	SHRQ      $0x03, DI
-	CMPQ      SI, DI
-	CMOVQLT   SI, DI
-	SUBQ      DI, SI
-	TESTQ     DI, DI
-	JZ        headDone
-	MOVQ      DI, CX
-	MOVQ      $0x00000001, R8
-	SHLQ      CL, R8
-	DECQ      R8
-	KMOVW     R8, K1
-	VMOVUPD.Z (DX), K1, Z0
-	VMOVUPD.Z (BX), K1, Z1
-	VADDPD    Z1, Z0, Z0
-	VMOVUPD   Z0, K1, (AX)
-	LEAQ      (AX)(DI*8), AX
-	LEAQ      (DX)(DI*8), DX
-	LEAQ      (BX)(DI*8), BX
-
-headDone:
-	SUBQ    $0x00000020, SI
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1 4096(DX)
-	PREFETCHT1 4096(BX)
-	PREFETCHT1 4160(DX)
-	PREFETCHT1 4160(BX)
-	PREFETCHT1 4224(DX)
-	PREFETCHT1 4224(BX)
-	PREFETCHT1 4288(DX)
-	PREFETCHT1 4288(BX)
-	VMOVUPD    (DX), Z0
-	VMOVUPD    (BX), Z1
-	VADDPD     Z1, Z0, Z0
-	VMOVUPD    Z0, (AX)
-	VMOVUPD    64(DX), Z0
-	VMOVUPD    64(BX), Z1
-	VADDPD     Z1, Z0, Z0
-	VMOVUPD    Z0, 64(AX)
-	VMOVUPD    128(DX), Z0
-	VMOVUPD    128(BX), Z1
-	VADDPD     Z1, Z0, Z0
-	VMOVUPD    Z0, 128(AX)
-	VMOVUPD    192(DX), Z0
-	VMOVUPD    192(BX), Z1
-	VADDPD     Z1, Z0, Z0
-	VMOVUPD    Z0, 192(AX)
-	ADDQ       $0x00000100, AX
-	ADDQ       $0x00000100, DX
-	ADDQ       $0x00000100, BX
-	SUBQ       $0x00000020, SI
-	JGE        block
-
-single:
-	ADDQ $0x00000020, SI
-	SUBQ $0x08, SI
-	JL   last
-
-vector:
-	VMOVUPD (DX), Z0
-	VMOVUPD (BX), Z1
-	VADDPD  Z1, Z0, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, DX
-	ADDQ    $0x40, BX
-	SUBQ    $0x08, SI
-	JGE     vector
-
-last:
-	ADDQ      $0x08, SI
-	TESTQ     SI, SI
-	JZ        restDone
-	MOVQ      SI, CX
-	MOVQ      $0x00000001, DI
-	SHLQ      CL, DI
-	DECQ      DI
-	KMOVW     DI, K1
-	VMOVUPD.Z (DX), K1, Z0
-	VMOVUPD.Z (BX), K1, Z1
-	VADDPD    Z1, Z0, Z0
-	VMOVUPD   Z0, K1, (AX)
-	LEAQ      (AX)(SI*8), AX
-	LEAQ      (DX)(SI*8), DX
-	LEAQ      (BX)(SI*8), BX
-
-restDone:
-	VZEROUPPER
-	RET
-
 // func addFP64NTAVX512(dst *float64, a *float64, b *float64, n int)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·addFP64NTAVX512(SB), NOSPLIT, $0-32
@@ -2299,109 +1535,6 @@ headDone:
 	PCALIGN $0x20
 
 block:
-	VMOVUPD     (DX), Z1
-	VMOVUPD     (BX), Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, (AX)
-	VMOVUPD     64(DX), Z1
-	VMOVUPD     64(BX), Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, 64(AX)
-	VMOVUPD     128(DX), Z1
-	VMOVUPD     128(BX), Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, 128(AX)
-	VMOVUPD     192(DX), Z1
-	VMOVUPD     192(BX), Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, 192(AX)
-	ADDQ        $0x00000100, AX
-	ADDQ        $0x00000100, DX
-	ADDQ        $0x00000100, BX
-	SUBQ        $0x00000020, SI
-	JGE         block
-
-single:
-	ADDQ $0x00000020, SI
-	SUBQ $0x08, SI
-	JL   last
-
-vector:
-	VMOVUPD     (DX), Z1
-	VMOVUPD     (BX), Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, (AX)
-	ADDQ        $0x40, AX
-	ADDQ        $0x40, DX
-	ADDQ        $0x40, BX
-	SUBQ        $0x08, SI
-	JGE         vector
-
-last:
-	ADDQ        $0x08, SI
-	TESTQ       SI, SI
-	JZ          restDone
-	MOVQ        SI, CX
-	MOVQ        $0x00000001, DI
-	SHLQ        CL, DI
-	DECQ        DI
-	KMOVW       DI, K1
-	VMOVUPD.Z   (DX), K1, Z1
-	VMOVUPD.Z   (BX), K1, Z2
-	VFMADD231PD Z0, Z2, Z1
-	VMOVUPD     Z1, K1, (AX)
-	LEAQ        (AX)(SI*8), AX
-	LEAQ        (DX)(SI*8), DX
-	LEAQ        (BX)(SI*8), BX
-
-restDone:
-	VZEROUPPER
-	RET
-
-// func triadFP64FarAVX512(dst *float64, a *float64, b *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·triadFP64FarAVX512(SB), NOSPLIT, $0-40
-	MOVQ         dst+0(FP), AX
-	MOVQ         a+8(FP), DX
-	MOVQ         b+16(FP), BX
-	MOVQ         n+24(FP), SI
-	VBROADCASTSD s+32(FP), Z0
-	MOVQ         AX, DI
-	NEGQ         DI
-	ANDQ         $0x0000003f, DI
-	SHRQ         $0x03, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	SUBQ         DI, SI
-	TESTQ        DI, DI
-	JZ           headDone
-	MOVQ         DI, CX
-	MOVQ         $0x00000001, R8
-	SHLQ         CL, R8
-	DECQ         R8
-	KMOVW        R8, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMOVUPD.Z    (BX), K1, Z2
-	VFMADD231PD  Z0, Z2, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(DI*8), AX
-	LEAQ         (DX)(DI*8), DX
-	LEAQ         (BX)(DI*8), BX
-
-headDone:
-	SUBQ    $0x00000020, SI
-	JL      single
-	PCALIGN $0x20
-
-block:
-	PREFETCHT1  4096(DX)
-	PREFETCHT1  4096(BX)
-	PREFETCHT1  4160(DX)
-	PREFETCHT1  4160(BX)
-	PREFETCHT1  4224(DX)
-	PREFETCHT1  4224(BX)
-	PREFETCHT1  4288(DX)
-	PREFETCHT1  4288(BX)
 	VMOVUPD     (DX), Z1
 	VMOVUPD     (BX), Z2
 	VFMADD231PD Z0, Z2, Z1
@@ -2700,7 +1833,7 @@ TEXT ·readFP64AVX512(SB), NOSPLIT, $0-24
 	VPXORQ  Z6, Z6, Z6
 	VPXORQ  Z7, Z7, Z7
 	SUBQ    $0x00000040, CX
-	JL      single
+	JL      rest
 	PCALIGN $0x20
 
 block:
@@ -2716,7 +1849,7 @@ block:
 	SUBQ   $0x00000040, CX
 	JGE    block
 
-single:
+rest:
 	ADDQ $0x00000040, CX
 	SUBQ $0x08, CX
 	JL   last
@@ -2757,77 +1890,1021 @@ done:
 	MOVQ DX, ret+16(FP)
 	RET
 
-// func readFP64FarAVX512(src *float64, n int) uint64
-// Requires: AVX, AVX2, AVX512F
-TEXT ·readFP64FarAVX512(SB), NOSPLIT, $0-24
-	MOVQ    src+0(FP), AX
-	MOVQ    n+8(FP), CX
-	VPXORQ  Z0, Z0, Z0
-	VPXORQ  Z1, Z1, Z1
-	VPXORQ  Z2, Z2, Z2
-	VPXORQ  Z3, Z3, Z3
-	VPXORQ  Z4, Z4, Z4
-	VPXORQ  Z5, Z5, Z5
-	VPXORQ  Z6, Z6, Z6
-	VPXORQ  Z7, Z7, Z7
-	MOVQ    CX, DX
-	SHRQ    $0x06, DX
+// func copyFP64FarAVX2(dst *float64, src *float64, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·copyFP64FarAVX2(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    AX, BX
+	NEGQ    BX
+	ANDQ    $0x0000003f, BX
+	SHRQ    $0x03, BX
+	CMPQ    DX, BX
+	CMOVQLT DX, BX
+	SUBQ    BX, DX
+	TESTQ   BX, BX
+	JZ      headDone
+
+head:
+	VMOVSD (CX), X0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   BX
+	JNZ    head
+
+headDone:
 	MOVQ    DX, BX
-	SHLQ    $0x07, BX
-	TESTQ   DX, DX
-	JZ      apart
-	LEAQ    (AX)(BX*1), SI
-	LEAQ    (SI)(BX*1), DI
-	LEAQ    (DI)(BX*1), BX
-	SHLQ    $0x00, DX
+	SHRQ    $0x06, BX
+	SHLQ    $0x08, BX
+	SUBQ    $0x00000040, DX
+	JL      single
 	PCALIGN $0x20
 
 block:
-	VPADDQ (AX), Z0, Z0
-	VPADDQ 64(AX), Z1, Z1
-	VPADDQ (SI), Z2, Z2
-	VPADDQ 64(SI), Z3, Z3
-	VPADDQ (DI), Z4, Z4
-	VPADDQ 64(DI), Z5, Z5
-	VPADDQ (BX), Z6, Z6
-	VPADDQ 64(BX), Z7, Z7
-	ADDQ   $0x00000080, AX
-	ADDQ   $0x00000080, SI
-	ADDQ   $0x00000080, DI
-	ADDQ   $0x00000080, BX
-	DECQ   DX
-	JNZ    block
-	MOVQ   BX, AX
+	PREFETCHT1 4096(CX)
+	VMOVUPD    (CX), Y0
+	VMOVUPD    Y0, (AX)
+	VMOVUPD    32(CX), Y0
+	VMOVUPD    Y0, 32(AX)
+	VMOVUPD    64(CX), Y0
+	VMOVUPD    Y0, 64(AX)
+	VMOVUPD    96(CX), Y0
+	VMOVUPD    Y0, 96(AX)
+	VMOVUPD    128(CX), Y0
+	VMOVUPD    Y0, 128(AX)
+	VMOVUPD    160(CX), Y0
+	VMOVUPD    Y0, 160(AX)
+	VMOVUPD    192(CX), Y0
+	VMOVUPD    Y0, 192(AX)
+	VMOVUPD    224(CX), Y0
+	VMOVUPD    Y0, 224(AX)
+	PREFETCHT1 4096(CX)(BX*1)
+	VMOVUPD    (CX)(BX*1), Y0
+	VMOVUPD    Y0, (AX)(BX*1)
+	VMOVUPD    32(CX)(BX*1), Y0
+	VMOVUPD    Y0, 32(AX)(BX*1)
+	VMOVUPD    64(CX)(BX*1), Y0
+	VMOVUPD    Y0, 64(AX)(BX*1)
+	VMOVUPD    96(CX)(BX*1), Y0
+	VMOVUPD    Y0, 96(AX)(BX*1)
+	VMOVUPD    128(CX)(BX*1), Y0
+	VMOVUPD    Y0, 128(AX)(BX*1)
+	VMOVUPD    160(CX)(BX*1), Y0
+	VMOVUPD    Y0, 160(AX)(BX*1)
+	VMOVUPD    192(CX)(BX*1), Y0
+	VMOVUPD    Y0, 192(AX)(BX*1)
+	VMOVUPD    224(CX)(BX*1), Y0
+	VMOVUPD    Y0, 224(AX)(BX*1)
+	ADDQ       $0x00000100, AX
+	ADDQ       $0x00000100, CX
+	SUBQ       $0x00000040, DX
+	JGE        block
+	LEAQ       (AX)(BX*1), AX
+	LEAQ       (CX)(BX*1), CX
 
-apart:
-	ANDQ $0x0000003f, CX
-	SUBQ $0x08, CX
+single:
+	ADDQ $0x00000040, DX
+	SUBQ $0x04, DX
 	JL   last
 
 vector:
-	VPADDQ (AX), Z0, Z0
-	ADDQ   $0x40, AX
-	SUBQ   $0x08, CX
+	VMOVUPD (CX), Y0
+	VMOVUPD Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x04, DX
+	JGE     vector
+
+last:
+	ADDQ  $0x04, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   DX
+	JNZ    rest
+
+restDone:
+	VZEROUPPER
+	RET
+
+// func copyFP64FarNTAVX2(dst *float64, src *float64, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·copyFP64FarNTAVX2(SB), NOSPLIT, $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    AX, BX
+	NEGQ    BX
+	ANDQ    $0x0000003f, BX
+	SHRQ    $0x03, BX
+	CMPQ    DX, BX
+	CMOVQLT DX, BX
+	SUBQ    BX, DX
+	TESTQ   BX, BX
+	JZ      headDone
+
+head:
+	VMOVSD (CX), X0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   BX
+	JNZ    head
+
+headDone:
+	MOVQ    DX, BX
+	SHRQ    $0x06, BX
+	SHLQ    $0x07, BX
+	LEAQ    (BX)(BX*2), SI
+	SUBQ    $0x00000040, DX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 512(CX)
+	PREFETCHT1 576(CX)
+	VMOVUPD    (CX), Y0
+	VMOVNTPD   Y0, (AX)
+	VMOVUPD    32(CX), Y0
+	VMOVNTPD   Y0, 32(AX)
+	VMOVUPD    64(CX), Y0
+	VMOVNTPD   Y0, 64(AX)
+	VMOVUPD    96(CX), Y0
+	VMOVNTPD   Y0, 96(AX)
+	PREFETCHT1 512(CX)(BX*1)
+	PREFETCHT1 576(CX)(BX*1)
+	VMOVUPD    (CX)(BX*1), Y0
+	VMOVNTPD   Y0, (AX)(BX*1)
+	VMOVUPD    32(CX)(BX*1), Y0
+	VMOVNTPD   Y0, 32(AX)(BX*1)
+	VMOVUPD    64(CX)(BX*1), Y0
+	VMOVNTPD   Y0, 64(AX)(BX*1)
+	VMOVUPD    96(CX)(BX*1), Y0
+	VMOVNTPD   Y0, 96(AX)(BX*1)
+	PREFETCHT1 512(CX)(BX*2)
+	PREFETCHT1 576(CX)(BX*2)
+	VMOVUPD    (CX)(BX*2), Y0
+	VMOVNTPD   Y0, (AX)(BX*2)
+	VMOVUPD    32(CX)(BX*2), Y0
+	VMOVNTPD   Y0, 32(AX)(BX*2)
+	VMOVUPD    64(CX)(BX*2), Y0
+	VMOVNTPD   Y0, 64(AX)(BX*2)
+	VMOVUPD    96(CX)(BX*2), Y0
+	VMOVNTPD   Y0, 96(AX)(BX*2)
+	PREFETCHT1 512(CX)(SI*1)
+	PREFETCHT1 576(CX)(SI*1)
+	VMOVUPD    (CX)(SI*1), Y0
+	VMOVNTPD   Y0, (AX)(SI*1)
+	VMOVUPD    32(CX)(SI*1), Y0
+	VMOVNTPD   Y0, 32(AX)(SI*1)
+	VMOVUPD    64(CX)(SI*1), Y0
+	VMOVNTPD   Y0, 64(AX)(SI*1)
+	VMOVUPD    96(CX)(SI*1), Y0
+	VMOVNTPD   Y0, 96(AX)(SI*1)
+	ADDQ       $0x00000080, AX
+	ADDQ       $0x00000080, CX
+	SUBQ       $0x00000040, DX
+	JGE        block
+	LEAQ       (AX)(SI*1), AX
+	LEAQ       (CX)(SI*1), CX
+
+single:
+	ADDQ $0x00000040, DX
+	SUBQ $0x04, DX
+	JL   last
+
+vector:
+	VMOVUPD  (CX), Y0
+	VMOVNTPD Y0, (AX)
+	ADDQ     $0x20, AX
+	ADDQ     $0x20, CX
+	SUBQ     $0x04, DX
+	JGE      vector
+
+last:
+	ADDQ  $0x04, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   DX
+	JNZ    rest
+
+restDone:
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func scaleFP64FarAVX2(dst *float64, src *float64, n int, s float64)
+// Requires: AVX, CMOV, MMX+
+TEXT ·scaleFP64FarAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSD s+24(FP), Y0
+	MOVQ         AX, BX
+	NEGQ         BX
+	ANDQ         $0x0000003f, BX
+	SHRQ         $0x03, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	SUBQ         BX, DX
+	TESTQ        BX, BX
+	JZ           headDone
+
+head:
+	VMOVSD (CX), X1
+	VMULPD Y1, Y0, Y1
+	VMOVSD X1, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   BX
+	JNZ    head
+
+headDone:
+	MOVQ    DX, BX
+	SHRQ    $0x06, BX
+	SHLQ    $0x08, BX
+	SUBQ    $0x00000040, DX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 4096(CX)
+	VMOVUPD    (CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, (AX)
+	VMOVUPD    32(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 32(AX)
+	VMOVUPD    64(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 64(AX)
+	VMOVUPD    96(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 96(AX)
+	VMOVUPD    128(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 128(AX)
+	VMOVUPD    160(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 160(AX)
+	VMOVUPD    192(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 192(AX)
+	VMOVUPD    224(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 224(AX)
+	PREFETCHT1 4096(CX)(BX*1)
+	VMOVUPD    (CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, (AX)(BX*1)
+	VMOVUPD    32(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 32(AX)(BX*1)
+	VMOVUPD    64(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 64(AX)(BX*1)
+	VMOVUPD    96(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 96(AX)(BX*1)
+	VMOVUPD    128(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 128(AX)(BX*1)
+	VMOVUPD    160(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 160(AX)(BX*1)
+	VMOVUPD    192(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 192(AX)(BX*1)
+	VMOVUPD    224(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVUPD    Y1, 224(AX)(BX*1)
+	ADDQ       $0x00000100, AX
+	ADDQ       $0x00000100, CX
+	SUBQ       $0x00000040, DX
+	JGE        block
+	LEAQ       (AX)(BX*1), AX
+	LEAQ       (CX)(BX*1), CX
+
+single:
+	ADDQ $0x00000040, DX
+	SUBQ $0x04, DX
+	JL   last
+
+vector:
+	VMOVUPD (CX), Y1
+	VMULPD  Y1, Y0, Y1
+	VMOVUPD Y1, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	SUBQ    $0x04, DX
+	JGE     vector
+
+last:
+	ADDQ  $0x04, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X2
+	VMULPD Y2, Y0, Y2
+	VMOVSD X2, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   DX
+	JNZ    rest
+
+restDone:
+	VZEROUPPER
+	RET
+
+// func scaleFP64FarNTAVX2(dst *float64, src *float64, n int, s float64)
+// Requires: AVX, CMOV, MMX+
+TEXT ·scaleFP64FarNTAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VBROADCASTSD s+24(FP), Y0
+	MOVQ         AX, BX
+	NEGQ         BX
+	ANDQ         $0x0000003f, BX
+	SHRQ         $0x03, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	SUBQ         BX, DX
+	TESTQ        BX, BX
+	JZ           headDone
+
+head:
+	VMOVSD (CX), X1
+	VMULPD Y1, Y0, Y1
+	VMOVSD X1, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   BX
+	JNZ    head
+
+headDone:
+	MOVQ    DX, BX
+	SHRQ    $0x06, BX
+	SHLQ    $0x07, BX
+	LEAQ    (BX)(BX*2), SI
+	SUBQ    $0x00000040, DX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 512(CX)
+	PREFETCHT1 576(CX)
+	VMOVUPD    (CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, (AX)
+	VMOVUPD    32(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 32(AX)
+	VMOVUPD    64(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 64(AX)
+	VMOVUPD    96(CX), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 96(AX)
+	PREFETCHT1 512(CX)(BX*1)
+	PREFETCHT1 576(CX)(BX*1)
+	VMOVUPD    (CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, (AX)(BX*1)
+	VMOVUPD    32(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 32(AX)(BX*1)
+	VMOVUPD    64(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 64(AX)(BX*1)
+	VMOVUPD    96(CX)(BX*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 96(AX)(BX*1)
+	PREFETCHT1 512(CX)(BX*2)
+	PREFETCHT1 576(CX)(BX*2)
+	VMOVUPD    (CX)(BX*2), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, (AX)(BX*2)
+	VMOVUPD    32(CX)(BX*2), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 32(AX)(BX*2)
+	VMOVUPD    64(CX)(BX*2), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 64(AX)(BX*2)
+	VMOVUPD    96(CX)(BX*2), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 96(AX)(BX*2)
+	PREFETCHT1 512(CX)(SI*1)
+	PREFETCHT1 576(CX)(SI*1)
+	VMOVUPD    (CX)(SI*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, (AX)(SI*1)
+	VMOVUPD    32(CX)(SI*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 32(AX)(SI*1)
+	VMOVUPD    64(CX)(SI*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 64(AX)(SI*1)
+	VMOVUPD    96(CX)(SI*1), Y1
+	VMULPD     Y1, Y0, Y1
+	VMOVNTPD   Y1, 96(AX)(SI*1)
+	ADDQ       $0x00000080, AX
+	ADDQ       $0x00000080, CX
+	SUBQ       $0x00000040, DX
+	JGE        block
+	LEAQ       (AX)(SI*1), AX
+	LEAQ       (CX)(SI*1), CX
+
+single:
+	ADDQ $0x00000040, DX
+	SUBQ $0x04, DX
+	JL   last
+
+vector:
+	VMOVUPD  (CX), Y1
+	VMULPD   Y1, Y0, Y1
+	VMOVNTPD Y1, (AX)
+	ADDQ     $0x20, AX
+	ADDQ     $0x20, CX
+	SUBQ     $0x04, DX
+	JGE      vector
+
+last:
+	ADDQ  $0x04, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X2
+	VMULPD Y2, Y0, Y2
+	VMOVSD X2, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	DECQ   DX
+	JNZ    rest
+
+restDone:
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func addFP64FarAVX2(dst *float64, a *float64, b *float64, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·addFP64FarAVX2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    n+24(FP), BX
+	MOVQ    AX, SI
+	NEGQ    SI
+	ANDQ    $0x0000003f, SI
+	SHRQ    $0x03, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+	TESTQ   SI, SI
+	JZ      headDone
+
+head:
+	VMOVSD (CX), X0
+	VMOVSD (DX), X1
+	VADDPD Y1, Y0, Y0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, DX
+	DECQ   SI
+	JNZ    head
+
+headDone:
+	SUBQ    $0x00000020, BX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 4096(CX)
+	PREFETCHT1 4224(CX)
+	PREFETCHT1 4096(DX)
+	PREFETCHT1 4224(DX)
+	VMOVUPD    (CX), Y0
+	VMOVUPD    (DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, (AX)
+	VMOVUPD    32(CX), Y0
+	VMOVUPD    32(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 32(AX)
+	VMOVUPD    64(CX), Y0
+	VMOVUPD    64(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 64(AX)
+	VMOVUPD    96(CX), Y0
+	VMOVUPD    96(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 96(AX)
+	VMOVUPD    128(CX), Y0
+	VMOVUPD    128(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 128(AX)
+	VMOVUPD    160(CX), Y0
+	VMOVUPD    160(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 160(AX)
+	VMOVUPD    192(CX), Y0
+	VMOVUPD    192(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 192(AX)
+	VMOVUPD    224(CX), Y0
+	VMOVUPD    224(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVUPD    Y0, 224(AX)
+	ADDQ       $0x00000100, AX
+	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000100, DX
+	SUBQ       $0x00000020, BX
+	JGE        block
+
+single:
+	ADDQ $0x00000020, BX
+	SUBQ $0x04, BX
+	JL   last
+
+vector:
+	VMOVUPD (CX), Y0
+	VMOVUPD (DX), Y3
+	VADDPD  Y3, Y0, Y0
+	VMOVUPD Y0, (AX)
+	ADDQ    $0x20, AX
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	SUBQ    $0x04, BX
+	JGE     vector
+
+last:
+	ADDQ  $0x04, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X1
+	VMOVSD (DX), X2
+	VADDPD Y2, Y1, Y1
+	VMOVSD X1, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, DX
+	DECQ   BX
+	JNZ    rest
+
+restDone:
+	VZEROUPPER
+	RET
+
+// func addFP64FarNTAVX2(dst *float64, a *float64, b *float64, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·addFP64FarNTAVX2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+16(FP), DX
+	MOVQ    n+24(FP), BX
+	MOVQ    AX, SI
+	NEGQ    SI
+	ANDQ    $0x0000003f, SI
+	SHRQ    $0x03, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+	TESTQ   SI, SI
+	JZ      headDone
+
+head:
+	VMOVSD (CX), X0
+	VMOVSD (DX), X1
+	VADDPD Y1, Y0, Y0
+	VMOVSD X0, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, DX
+	DECQ   SI
+	JNZ    head
+
+headDone:
+	MOVQ    BX, SI
+	SHRQ    $0x05, SI
+	SHLQ    $0x07, SI
+	SUBQ    $0x00000020, BX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 512(CX)
+	PREFETCHT1 576(CX)
+	PREFETCHT1 512(DX)
+	PREFETCHT1 576(DX)
+	VMOVUPD    (CX), Y0
+	VMOVUPD    (DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, (AX)
+	VMOVUPD    32(CX), Y0
+	VMOVUPD    32(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 32(AX)
+	VMOVUPD    64(CX), Y0
+	VMOVUPD    64(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 64(AX)
+	VMOVUPD    96(CX), Y0
+	VMOVUPD    96(DX), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 96(AX)
+	PREFETCHT1 512(CX)(SI*1)
+	PREFETCHT1 576(CX)(SI*1)
+	PREFETCHT1 512(DX)(SI*1)
+	PREFETCHT1 576(DX)(SI*1)
+	VMOVUPD    (CX)(SI*1), Y0
+	VMOVUPD    (DX)(SI*1), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, (AX)(SI*1)
+	VMOVUPD    32(CX)(SI*1), Y0
+	VMOVUPD    32(DX)(SI*1), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 32(AX)(SI*1)
+	VMOVUPD    64(CX)(SI*1), Y0
+	VMOVUPD    64(DX)(SI*1), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 64(AX)(SI*1)
+	VMOVUPD    96(CX)(SI*1), Y0
+	VMOVUPD    96(DX)(SI*1), Y3
+	VADDPD     Y3, Y0, Y0
+	VMOVNTPD   Y0, 96(AX)(SI*1)
+	ADDQ       $0x00000080, AX
+	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000080, DX
+	SUBQ       $0x00000020, BX
+	JGE        block
+	LEAQ       (AX)(SI*1), AX
+	LEAQ       (CX)(SI*1), CX
+	LEAQ       (DX)(SI*1), DX
+
+single:
+	ADDQ $0x00000020, BX
+	SUBQ $0x04, BX
+	JL   last
+
+vector:
+	VMOVUPD  (CX), Y0
+	VMOVUPD  (DX), Y3
+	VADDPD   Y3, Y0, Y0
+	VMOVNTPD Y0, (AX)
+	ADDQ     $0x20, AX
+	ADDQ     $0x20, CX
+	ADDQ     $0x20, DX
+	SUBQ     $0x04, BX
+	JGE      vector
+
+last:
+	ADDQ  $0x04, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+rest:
+	VMOVSD (CX), X1
+	VMOVSD (DX), X2
+	VADDPD Y2, Y1, Y1
+	VMOVSD X1, (AX)
+	ADDQ   $0x08, AX
+	ADDQ   $0x08, CX
+	ADDQ   $0x08, DX
+	DECQ   BX
+	JNZ    rest
+
+restDone:
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func triadFP64FarAVX2(dst *float64, a *float64, b *float64, n int, s float64)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·triadFP64FarAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSD s+32(FP), Y0
+	MOVQ         AX, SI
+	NEGQ         SI
+	ANDQ         $0x0000003f, SI
+	SHRQ         $0x03, SI
+	CMPQ         BX, SI
+	CMOVQLT      BX, SI
+	SUBQ         SI, BX
+	TESTQ        SI, SI
+	JZ           headDone
+
+head:
+	VMOVSD      (CX), X1
+	VMOVSD      (DX), X2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVSD      X1, (AX)
+	ADDQ        $0x08, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x08, DX
+	DECQ        SI
+	JNZ         head
+
+headDone:
+	SUBQ    $0x00000020, BX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1  4096(CX)
+	PREFETCHT1  4224(CX)
+	PREFETCHT1  4096(DX)
+	PREFETCHT1  4224(DX)
+	VMOVUPD     (CX), Y1
+	VMOVUPD     (DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, (AX)
+	VMOVUPD     32(CX), Y1
+	VMOVUPD     32(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 32(AX)
+	VMOVUPD     64(CX), Y1
+	VMOVUPD     64(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 64(AX)
+	VMOVUPD     96(CX), Y1
+	VMOVUPD     96(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 96(AX)
+	VMOVUPD     128(CX), Y1
+	VMOVUPD     128(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 128(AX)
+	VMOVUPD     160(CX), Y1
+	VMOVUPD     160(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 160(AX)
+	VMOVUPD     192(CX), Y1
+	VMOVUPD     192(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 192(AX)
+	VMOVUPD     224(CX), Y1
+	VMOVUPD     224(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, 224(AX)
+	ADDQ        $0x00000100, AX
+	ADDQ        $0x00000100, CX
+	ADDQ        $0x00000100, DX
+	SUBQ        $0x00000020, BX
+	JGE         block
+
+single:
+	ADDQ $0x00000020, BX
+	SUBQ $0x04, BX
+	JL   last
+
+vector:
+	VMOVUPD     (CX), Y1
+	VMOVUPD     (DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVUPD     Y1, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x04, BX
+	JGE         vector
+
+last:
+	ADDQ  $0x04, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+rest:
+	VMOVSD      (CX), X2
+	VMOVSD      (DX), X3
+	VFMADD231PD Y0, Y3, Y2
+	VMOVSD      X2, (AX)
+	ADDQ        $0x08, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x08, DX
+	DECQ        BX
+	JNZ         rest
+
+restDone:
+	VZEROUPPER
+	RET
+
+// func triadFP64FarNTAVX2(dst *float64, a *float64, b *float64, n int, s float64)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·triadFP64FarNTAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSD s+32(FP), Y0
+	MOVQ         AX, SI
+	NEGQ         SI
+	ANDQ         $0x0000003f, SI
+	SHRQ         $0x03, SI
+	CMPQ         BX, SI
+	CMOVQLT      BX, SI
+	SUBQ         SI, BX
+	TESTQ        SI, SI
+	JZ           headDone
+
+head:
+	VMOVSD      (CX), X1
+	VMOVSD      (DX), X2
+	VFMADD231PD Y0, Y2, Y1
+	VMOVSD      X1, (AX)
+	ADDQ        $0x08, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x08, DX
+	DECQ        SI
+	JNZ         head
+
+headDone:
+	MOVQ    BX, SI
+	SHRQ    $0x05, SI
+	SHLQ    $0x07, SI
+	SUBQ    $0x00000020, BX
+	JL      single
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1  512(CX)
+	PREFETCHT1  576(CX)
+	PREFETCHT1  512(DX)
+	PREFETCHT1  576(DX)
+	VMOVUPD     (CX), Y1
+	VMOVUPD     (DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, (AX)
+	VMOVUPD     32(CX), Y1
+	VMOVUPD     32(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 32(AX)
+	VMOVUPD     64(CX), Y1
+	VMOVUPD     64(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 64(AX)
+	VMOVUPD     96(CX), Y1
+	VMOVUPD     96(DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 96(AX)
+	PREFETCHT1  512(CX)(SI*1)
+	PREFETCHT1  576(CX)(SI*1)
+	PREFETCHT1  512(DX)(SI*1)
+	PREFETCHT1  576(DX)(SI*1)
+	VMOVUPD     (CX)(SI*1), Y1
+	VMOVUPD     (DX)(SI*1), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, (AX)(SI*1)
+	VMOVUPD     32(CX)(SI*1), Y1
+	VMOVUPD     32(DX)(SI*1), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 32(AX)(SI*1)
+	VMOVUPD     64(CX)(SI*1), Y1
+	VMOVUPD     64(DX)(SI*1), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 64(AX)(SI*1)
+	VMOVUPD     96(CX)(SI*1), Y1
+	VMOVUPD     96(DX)(SI*1), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, 96(AX)(SI*1)
+	ADDQ        $0x00000080, AX
+	ADDQ        $0x00000080, CX
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, BX
+	JGE         block
+	LEAQ        (AX)(SI*1), AX
+	LEAQ        (CX)(SI*1), CX
+	LEAQ        (DX)(SI*1), DX
+
+single:
+	ADDQ $0x00000020, BX
+	SUBQ $0x04, BX
+	JL   last
+
+vector:
+	VMOVUPD     (CX), Y1
+	VMOVUPD     (DX), Y4
+	VFMADD231PD Y0, Y4, Y1
+	VMOVNTPD    Y1, (AX)
+	ADDQ        $0x20, AX
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	SUBQ        $0x04, BX
+	JGE         vector
+
+last:
+	ADDQ  $0x04, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+rest:
+	VMOVSD      (CX), X2
+	VMOVSD      (DX), X3
+	VFMADD231PD Y0, Y3, Y2
+	VMOVSD      X2, (AX)
+	ADDQ        $0x08, AX
+	ADDQ        $0x08, CX
+	ADDQ        $0x08, DX
+	DECQ        BX
+	JNZ         rest
+
+restDone:
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func readFP64FarAVX2(src *float64, n int) uint64
+// Requires: AVX, AVX2, MMX+
+TEXT ·readFP64FarAVX2(SB), NOSPLIT, $0-24
+	MOVQ    src+0(FP), AX
+	MOVQ    n+8(FP), CX
+	VPXOR   Y0, Y0, Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	VPXOR   Y3, Y3, Y3
+	VPXOR   Y4, Y4, Y4
+	VPXOR   Y5, Y5, Y5
+	VPXOR   Y6, Y6, Y6
+	VPXOR   Y7, Y7, Y7
+	MOVQ    CX, DX
+	SHRQ    $0x06, DX
+	SHLQ    $0x08, DX
+	SUBQ    $0x00000040, CX
+	JL      rest
+	PCALIGN $0x20
+
+block:
+	PREFETCHT1 8192(AX)
+	VPADDQ     (AX), Y0, Y0
+	VPADDQ     32(AX), Y1, Y1
+	VPADDQ     64(AX), Y2, Y2
+	VPADDQ     96(AX), Y3, Y3
+	VPADDQ     128(AX), Y4, Y4
+	VPADDQ     160(AX), Y5, Y5
+	VPADDQ     192(AX), Y6, Y6
+	VPADDQ     224(AX), Y7, Y7
+	PREFETCHT1 8192(AX)(DX*1)
+	VPADDQ     (AX)(DX*1), Y0, Y0
+	VPADDQ     32(AX)(DX*1), Y1, Y1
+	VPADDQ     64(AX)(DX*1), Y2, Y2
+	VPADDQ     96(AX)(DX*1), Y3, Y3
+	VPADDQ     128(AX)(DX*1), Y4, Y4
+	VPADDQ     160(AX)(DX*1), Y5, Y5
+	VPADDQ     192(AX)(DX*1), Y6, Y6
+	VPADDQ     224(AX)(DX*1), Y7, Y7
+	ADDQ       $0x00000100, AX
+	SUBQ       $0x00000040, CX
+	JGE        block
+	LEAQ       (AX)(DX*1), AX
+
+rest:
+	ADDQ $0x00000040, CX
+	SUBQ $0x04, CX
+	JL   last
+
+vector:
+	VPADDQ (AX), Y0, Y0
+	ADDQ   $0x20, AX
+	SUBQ   $0x04, CX
 	JGE    vector
 
 last:
-	ADDQ          $0x08, CX
-	VPADDQ        Z4, Z0, Z0
-	VPADDQ        Z5, Z1, Z1
-	VPADDQ        Z6, Z2, Z2
-	VPADDQ        Z7, Z3, Z3
-	VPADDQ        Z2, Z0, Z0
-	VPADDQ        Z3, Z1, Z1
-	VPADDQ        Z1, Z0, Z0
-	VEXTRACTI64X4 $0x01, Z0, Y1
-	VPADDQ        Y1, Y0, Y0
-	VEXTRACTI128  $0x01, Y0, X1
-	VPADDQ        X1, X0, X0
-	VMOVQ         X0, DX
-	VPEXTRQ       $0x01, X0, BX
-	ADDQ          BX, DX
-	TESTQ         CX, CX
-	JZ            done
+	ADDQ         $0x04, CX
+	VPADDQ       Y4, Y0, Y0
+	VPADDQ       Y5, Y1, Y1
+	VPADDQ       Y6, Y2, Y2
+	VPADDQ       Y7, Y3, Y3
+	VPADDQ       Y2, Y0, Y0
+	VPADDQ       Y3, Y1, Y1
+	VPADDQ       Y1, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPADDQ       X1, X0, X0
+	VMOVQ        X0, DX
+	VPEXTRQ      $0x01, X0, BX
+	ADDQ         BX, DX
+	TESTQ        CX, CX
+	JZ           done
 
 element:
 	ADDQ (AX), DX

@@ -13,15 +13,6 @@ package cpu
 //go:noescape
 func copyFP64AVX2(dst *float64, src *float64, n int)
 
-// copyFP64FarAVX2 copies bits. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = src[i]
-//	}
-//
-//go:noescape
-func copyFP64FarAVX2(dst *float64, src *float64, n int)
-
 // copyFP64NTAVX2 copies bits. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
 //	for i := range n {
@@ -39,15 +30,6 @@ func copyFP64NTAVX2(dst *float64, src *float64, n int)
 //
 //go:noescape
 func scaleFP64AVX2(dst *float64, src *float64, n int, s float64)
-
-// scaleFP64FarAVX2 is STREAM's scale. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = s * src[i]
-//	}
-//
-//go:noescape
-func scaleFP64FarAVX2(dst *float64, src *float64, n int, s float64)
 
 // scaleFP64NTAVX2 is STREAM's scale. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
@@ -67,15 +49,6 @@ func scaleFP64NTAVX2(dst *float64, src *float64, n int, s float64)
 //go:noescape
 func addFP64AVX2(dst *float64, a *float64, b *float64, n int)
 
-// addFP64FarAVX2 is STREAM's add. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = a[i] + b[i]
-//	}
-//
-//go:noescape
-func addFP64FarAVX2(dst *float64, a *float64, b *float64, n int)
-
 // addFP64NTAVX2 is STREAM's add. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
 //	for i := range n {
@@ -93,15 +66,6 @@ func addFP64NTAVX2(dst *float64, a *float64, b *float64, n int)
 //
 //go:noescape
 func triadFP64AVX2(dst *float64, a *float64, b *float64, n int, s float64)
-
-// triadFP64FarAVX2 is STREAM's triad, rounded once. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = math.FMA(s, b[i], a[i])
-//	}
-//
-//go:noescape
-func triadFP64FarAVX2(dst *float64, a *float64, b *float64, n int, s float64)
 
 // triadFP64NTAVX2 is STREAM's triad, rounded once. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
@@ -139,15 +103,6 @@ func writeFP64NTAVX2(dst *float64, n int, s float64)
 //go:noescape
 func readFP64AVX2(src *float64, n int) uint64
 
-// readFP64FarAVX2 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for operands in memory.
-//
-//	for i := range n {
-//		sum += math.Float64bits(src[i])
-//	}
-//
-//go:noescape
-func readFP64FarAVX2(src *float64, n int) uint64
-
 // copyFP64AVX512 copies bits.
 //
 //	for i := range n {
@@ -156,15 +111,6 @@ func readFP64FarAVX2(src *float64, n int) uint64
 //
 //go:noescape
 func copyFP64AVX512(dst *float64, src *float64, n int)
-
-// copyFP64FarAVX512 copies bits. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = src[i]
-//	}
-//
-//go:noescape
-func copyFP64FarAVX512(dst *float64, src *float64, n int)
 
 // copyFP64NTAVX512 copies bits. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
@@ -184,15 +130,6 @@ func copyFP64NTAVX512(dst *float64, src *float64, n int)
 //go:noescape
 func scaleFP64AVX512(dst *float64, src *float64, n int, s float64)
 
-// scaleFP64FarAVX512 is STREAM's scale. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = s * src[i]
-//	}
-//
-//go:noescape
-func scaleFP64FarAVX512(dst *float64, src *float64, n int, s float64)
-
 // scaleFP64NTAVX512 is STREAM's scale. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
 //	for i := range n {
@@ -211,15 +148,6 @@ func scaleFP64NTAVX512(dst *float64, src *float64, n int, s float64)
 //go:noescape
 func addFP64AVX512(dst *float64, a *float64, b *float64, n int)
 
-// addFP64FarAVX512 is STREAM's add. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = a[i] + b[i]
-//	}
-//
-//go:noescape
-func addFP64FarAVX512(dst *float64, a *float64, b *float64, n int)
-
 // addFP64NTAVX512 is STREAM's add. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
 //	for i := range n {
@@ -237,15 +165,6 @@ func addFP64NTAVX512(dst *float64, a *float64, b *float64, n int)
 //
 //go:noescape
 func triadFP64AVX512(dst *float64, a *float64, b *float64, n int, s float64)
-
-// triadFP64FarAVX512 is STREAM's triad, rounded once. It prefetches its sources, for operands in memory.
-//
-//	for i := range n {
-//		dst[i] = math.FMA(s, b[i], a[i])
-//	}
-//
-//go:noescape
-func triadFP64FarAVX512(dst *float64, a *float64, b *float64, n int, s float64)
 
 // triadFP64NTAVX512 is STREAM's triad, rounded once. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
 //
@@ -283,14 +202,86 @@ func writeFP64NTAVX512(dst *float64, n int, s float64)
 //go:noescape
 func readFP64AVX512(src *float64, n int) uint64
 
-// readFP64FarAVX512 is the sum of all elements' bits, modulo 2^64. It reads from four places at once, for operands in memory.
+// copyFP64FarAVX2 copies bits. It prefetches, for operands in memory.
+//
+//	for i := range n {
+//		dst[i] = src[i]
+//	}
+//
+//go:noescape
+func copyFP64FarAVX2(dst *float64, src *float64, n int)
+
+// copyFP64FarNTAVX2 copies bits. It prefetches, for operands in memory. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
+//
+//	for i := range n {
+//		dst[i] = src[i]
+//	}
+//
+//go:noescape
+func copyFP64FarNTAVX2(dst *float64, src *float64, n int)
+
+// scaleFP64FarAVX2 is STREAM's scale. It prefetches, for operands in memory.
+//
+//	for i := range n {
+//		dst[i] = s * src[i]
+//	}
+//
+//go:noescape
+func scaleFP64FarAVX2(dst *float64, src *float64, n int, s float64)
+
+// scaleFP64FarNTAVX2 is STREAM's scale. It prefetches, for operands in memory. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
+//
+//	for i := range n {
+//		dst[i] = s * src[i]
+//	}
+//
+//go:noescape
+func scaleFP64FarNTAVX2(dst *float64, src *float64, n int, s float64)
+
+// addFP64FarAVX2 is STREAM's add. It prefetches, for operands in memory.
+//
+//	for i := range n {
+//		dst[i] = a[i] + b[i]
+//	}
+//
+//go:noescape
+func addFP64FarAVX2(dst *float64, a *float64, b *float64, n int)
+
+// addFP64FarNTAVX2 is STREAM's add. It prefetches, for operands in memory. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
+//
+//	for i := range n {
+//		dst[i] = a[i] + b[i]
+//	}
+//
+//go:noescape
+func addFP64FarNTAVX2(dst *float64, a *float64, b *float64, n int)
+
+// triadFP64FarAVX2 is STREAM's triad, rounded once. It prefetches, for operands in memory.
+//
+//	for i := range n {
+//		dst[i] = math.FMA(s, b[i], a[i])
+//	}
+//
+//go:noescape
+func triadFP64FarAVX2(dst *float64, a *float64, b *float64, n int, s float64)
+
+// triadFP64FarNTAVX2 is STREAM's triad, rounded once. It prefetches, for operands in memory. Its stores bypass the caches and are fenced at the end; dst must be a multiple of 8.
+//
+//	for i := range n {
+//		dst[i] = math.FMA(s, b[i], a[i])
+//	}
+//
+//go:noescape
+func triadFP64FarNTAVX2(dst *float64, a *float64, b *float64, n int, s float64)
+
+// readFP64FarAVX2 is the sum of all elements' bits, modulo 2^64. It prefetches, for operands in memory.
 //
 //	for i := range n {
 //		sum += math.Float64bits(src[i])
 //	}
 //
 //go:noescape
-func readFP64FarAVX512(src *float64, n int) uint64
+func readFP64FarAVX2(src *float64, n int) uint64
 
 // copyFP64String copies bits by REP MOVSQ.
 //

@@ -19,81 +19,23 @@ const (
 
 var readLoop = each("sum += math.Float64bits(src[i])")
 
-// read emits the sum of what lies one behind the other.
-func read(s gen.Vectors) {
-	declare("readFP64"+s.Name, signature, readDoc, readLoop...)
+// read emits the sum: of blocks of lines, and then of what is left.
+func read(s gen.Vectors, v variant) {
+	declare("readFP64"+v.suffix+s.Name, signature, readDoc+" "+v.doc, readLoop...)
 	src := Load(Param("src"), GP64()).(reg.GPVirtual)
 	n := Load(Param("n"), GP64()).(reg.GPVirtual)
 	sums := zeroed(s)
-	lanes := s.Bytes / elementBytes
-	SUBQ(operand.U32(uint64(readSums*lanes)), n)
-	JL(operand.LabelRef("single"))
-	gen.Align(32)
-	Label("block")
-	for i, sum := range sums {
-		VPADDQ(mem(src, i*s.Bytes), sum, sum)
-	}
-	ADDQ(operand.U32(uint64(readSums*s.Bytes)), src)
-	SUBQ(operand.U32(uint64(readSums*lanes)), n)
-	JGE(operand.LabelRef("block"))
-	Label("single")
-	ADDQ(operand.U32(uint64(readSums*lanes)), n)
-	finishRead(s, src, n, sums)
-}
-
-// streams is how many places a read of memory follows at once. The prefetchers of a core follow
-// each of them: 4 made a Zen 4 read 1.1 times as fast with one thread and 1.4 times with two.
-const (
-	streams = 4
-	pair    = 2 * line // what a quarter is a multiple of
-)
-
-// readFar emits the sum of what the caches do not hold: of quarters at the same time.
-func readFar(s gen.Vectors) {
-	declare("readFP64Far"+s.Name, signature,
-		readDoc+" It reads from four places at once, for operands in memory.", readLoop...)
-	src := Load(Param("src"), GP64()).(reg.GPVirtual)
-	n := Load(Param("n"), GP64()).(reg.GPVirtual)
-	sums := zeroed(s)
-	step := readSums / streams * s.Bytes // bytes of each quarter in an iteration
-
-	pairs, quarter := GP64(), GP64()
-	MOVQ(n, pairs)
-	SHRQ(operand.U8(log2(streams*pair/elementBytes)), pairs)
-	MOVQ(pairs, quarter)
-	SHLQ(operand.U8(log2(pair)), quarter)
-	TESTQ(pairs, pairs)
-	JZ(operand.LabelRef("apart"))
-	// A quarter is a whole number of pairs; what four of them leave is read at the end.
-	pointers := []reg.GPVirtual{src, GP64(), GP64(), GP64()}
-	for i := 1; i < streams; i++ {
-		LEAQ(operand.Mem{Base: pointers[i-1], Index: quarter, Scale: 1}, pointers[i])
-	}
-	SHLQ(operand.U8(log2(pair/step)), pairs)
-	gen.Align(32)
-	Label("block")
-	for i, p := range pointers {
-		for v := range readSums / streams {
-			sum := sums[i*readSums/streams+v]
-			VPADDQ(mem(p, v*s.Bytes), sum, sum)
+	next := 0
+	at := v.split(n, "rest")
+	v.loop(n, "rest", at, []reg.Register{src}, func(stream place) {
+		v.prefetch(stream(src))
+		for offset := 0; offset < v.step(); offset += s.Bytes {
+			sum := sums[next%len(sums)]
+			VPADDQ(stream(src).Offset(offset), sum, sum)
+			next++
 		}
-	}
-	for _, p := range pointers {
-		ADDQ(operand.U32(uint64(step)), p)
-	}
-	DECQ(pairs)
-	JNZ(operand.LabelRef("block"))
-	MOVQ(pointers[streams-1], src)
-	Label("apart")
-	ANDQ(operand.U32(streams*pair/elementBytes-1), n)
+	})
 	finishRead(s, src, n, sums)
-}
-
-func log2(n int) (bits uint8) {
-	for ; n > 1; n >>= 1 {
-		bits++
-	}
-	return bits
 }
 
 func zeroed(s gen.Vectors) []reg.VecVirtual {

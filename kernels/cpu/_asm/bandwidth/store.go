@@ -58,27 +58,15 @@ func (g storing) align() {
 }
 
 func (g storing) blocks() {
-	lanes := g.s.Bytes / elementBytes
-	block := blockLines * line / g.s.Bytes
-	SUBQ(operand.U32(uint64(block*lanes)), g.n)
-	JL(operand.LabelRef("single"))
-	gen.Align(32)
-	Label("block")
-	if g.ahead != 0 {
-		for l := range blockLines {
-			for _, p := range g.pointers[1:] {
-				PREFETCHT1(mem(p, g.ahead+l*line))
-			}
+	at := g.split(g.n, "single")
+	g.loop(g.n, "single", at, g.pointers, func(stream place) {
+		for _, p := range g.pointers[1:] {
+			g.prefetch(stream(p))
 		}
-	}
-	for v := range block {
-		g.vector(v * g.s.Bytes)
-	}
-	g.advance(operand.U32(blockLines * line))
-	SUBQ(operand.U32(uint64(block*lanes)), g.n)
-	JGE(operand.LabelRef("block"))
-	Label("single")
-	ADDQ(operand.U32(uint64(block*lanes)), g.n)
+		for offset := 0; offset < g.step(); offset += g.s.Bytes {
+			g.vector(stream, offset)
+		}
+	})
 }
 
 func (g storing) singles() {
@@ -86,7 +74,7 @@ func (g storing) singles() {
 	SUBQ(operand.U8(uint8(lanes)), g.n)
 	JL(operand.LabelRef("last"))
 	Label("vector")
-	g.vector(0)
+	g.vector(first, 0)
 	g.advance(operand.U8(uint8(g.s.Bytes)))
 	SUBQ(operand.U8(uint8(lanes)), g.n)
 	JGE(operand.LabelRef("vector"))
@@ -94,13 +82,13 @@ func (g storing) singles() {
 	ADDQ(operand.U8(uint8(lanes)), g.n)
 }
 
-// vector computes a whole vector, offset bytes behind the pointers.
-func (g storing) vector(offset int) {
+// vector computes a whole vector, offset bytes behind where a stream is.
+func (g storing) vector(stream place, offset int) {
 	src := make([]reg.VecVirtual, len(g.sources))
 	for i := range src {
-		src[i] = load(g.s, mem(g.pointers[i+1], offset))
+		src[i] = load(g.s, stream(g.pointers[i+1]).Offset(offset))
 	}
-	g.place(g.combine(src, g.scalar), mem(g.pointers[0], offset))
+	g.write(g.combine(src, g.scalar), stream(g.pointers[0]).Offset(offset))
 }
 
 // part computes count elements, fewer than a line holds, and moves the pointers behind them. It touches no
