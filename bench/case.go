@@ -12,11 +12,16 @@ type Case struct {
 	Device  string // id; "" is the host's CPU
 	Threads int    // on the CPU; 0 on another device
 	Engine  string // "" for the best that the machine can run
-	Data    Data
-	Seed    uint64  // of the data
-	Level   string  // level of the memory hierarchy that the working set is made for
-	MinS    float64 // seconds measured at least
-	MaxS    float64 // seconds measured at most; measuring stops between the two once the interval is narrow
+
+	// Placement names the part of the machine that the case runs on, as [Result.Placement] does; "" where threads and memory
+	// are best put.
+	Placement string
+
+	Data  Data
+	Seed  uint64  // of the data
+	Level string  // level of the memory hierarchy that the working set is made for
+	MinS  float64 // seconds measured at least
+	MaxS  float64 // seconds measured at most; measuring stops between the two once the interval is narrow
 
 	// Together names the devices that run the case at the same time; empty where Device runs it alone.
 	Together []string

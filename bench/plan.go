@@ -25,6 +25,7 @@ type PlanInput struct {
 	Cores       int     // that this process may use; 0 if unknown. Fewer than Threads where cores run several
 	Offers      []Offer // what the CPU's engines run, of one kernel and precision the best first; nil if unknown
 	FlopPerS    float64 // about what one thread reaches at gemm, where that is so little that it bounds the shapes; otherwise 0
+	Places      []Place // the parts that are measured on their own; none on a machine of one memory node and one kind of core
 }
 
 // unknownCaches stand in where a machine hides its caches: every server CPU of the last
@@ -58,30 +59,25 @@ func (s Suite) Skipped(m PlanInput) []Warning {
 func (s Suite) plan(m PlanInput) (cases []Case, skipped []Warning) {
 	type id struct {
 		kernels.Spec
-		engine, level string
-		threads       int
+		engine, level, place string
+		threads              int
 	}
 	seen := map[id]bool{} // rows may overlap: the first one counts
 	for _, row := range s.Rows {
-		var all []Case
-		for _, p := range row.Precisions {
-			for _, engine := range row.engines(p, m.Offers) {
-				for _, threads := range row.Threads.counts(m.Threads, m.Cores) {
-					all = append(all, s.cases(row, p, engine, threads, m)...)
-				}
-			}
-		}
 		var tooLarge, tooSlow []Case
-		for _, c := range all {
-			switch {
-			case m.tooLarge(c):
-				tooLarge = append(tooLarge, c)
-			case m.tooSlow(c):
-				tooSlow = append(tooSlow, c)
-			default:
-				if key := (id{c.Spec, c.Engine, c.Level, c.Threads}); !seen[key] {
-					seen[key] = true
-					cases = append(cases, c)
+		for _, place := range m.places(row.Places) {
+			part := m.at(place)
+			for _, c := range s.casesAt(row, place, part) {
+				switch {
+				case part.tooLarge(c):
+					tooLarge = append(tooLarge, c)
+				case part.tooSlow(c):
+					tooSlow = append(tooSlow, c)
+				default:
+					if key := (id{c.Spec, c.Engine, c.Level, c.Placement, c.Threads}); !seen[key] {
+						seen[key] = true
+						cases = append(cases, c)
+					}
 				}
 			}
 		}
@@ -100,13 +96,13 @@ func listed(cases []Case) string {
 	text, last := string(cases[0].Kernel), Case{}
 	for _, c := range cases {
 		switch {
-		case c.Precision == last.Precision && c.Threads == last.Threads:
+		case c.Precision == last.Precision && c.Threads == last.Threads && c.Placement == last.Placement:
 			text += ", " + c.Shape.String()
 		default:
 			if last.Precision != "" {
 				text += ";"
 			}
-			text += fmt.Sprintf(" %s%s %s", c.Precision, withThreads(c.Threads), c.Shape)
+			text += fmt.Sprintf(" %s%s%s %s", c.Precision, withThreads(c.Threads), atPlace(c.Placement), c.Shape)
 		}
 		last = c
 	}
@@ -123,7 +119,30 @@ func withThreads(n int) string {
 	return fmt.Sprintf(" with %d threads", n)
 }
 
-// cases are those of a row, whether or not the machine has memory and time for their shapes.
+func atPlace(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " at " + name
+}
+
+// casesAt are those of a row at a place, whether or not the part of the machine that it is has memory and time for their shapes.
+func (s Suite) casesAt(row Row, place Place, part PlanInput) []Case {
+	var all []Case
+	for _, p := range row.Precisions {
+		for _, engine := range row.engines(p, part.Offers) {
+			for _, threads := range place.counts(row.Threads) {
+				all = append(all, s.cases(row, p, engine, threads, part)...)
+			}
+		}
+	}
+	for i := range all {
+		all[i].Placement = place.Name
+	}
+	return all
+}
+
+// cases are those of a row at one precision, by one engine and with so many threads.
 func (s Suite) cases(row Row, p kernels.Precision, engine string, threads int, m PlanInput) []Case {
 	c := Case{
 		Spec: kernels.Spec{Kernel: row.Kernel, Precision: p}, Engine: engine, Threads: threads, Data: Randn, Seed: m.Seed,
@@ -224,6 +243,11 @@ func (t ThreadMode) counts(threads, cores int) []int {
 		}
 		slices.Sort(curve)
 		return slices.Compact(curve)
+	case t == OnePerCore:
+		if cores > 0 && cores < threads {
+			return []int{cores}
+		}
+		return nil
 	case t == OneThread || threads <= 1 && t == OneAndAll:
 		return []int{1}
 	case threads <= 1:

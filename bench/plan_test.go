@@ -102,8 +102,16 @@ func TestOneThreadHasNoRowsForAll(t *testing.T) {
 			t.Errorf("mode %v: %s, want %s", mode, got, want)
 		}
 	}
-	if got := fmt.Sprint(ThreadCurve.counts(24, 12)); got != "[1 2 4 8 12 16 24]" {
-		t.Errorf("a curve over 12 cores of two threads is %s", got)
+	for _, c := range []struct {
+		threads, cores  int
+		curve, siblings string
+	}{{2, 1, "[1 2]", "[1]"}, {4, 2, "[1 2 4]", "[2]"}, {24, 12, "[1 2 4 8 12 16 24]", "[12]"}, {3, 3, "[1 2 3]", "[]"}, {3, 0, "[1 2 3]", "[]"}} {
+		if got := fmt.Sprint(ThreadCurve.counts(c.threads, c.cores)); got != c.curve {
+			t.Errorf("a curve over %d threads of %d cores is %s, want %s", c.threads, c.cores, got, c.curve)
+		}
+		if got := fmt.Sprint(OnePerCore.counts(c.threads, c.cores)); got != c.siblings {
+			t.Errorf("one a core of %d threads of %d cores is %s, want %s", c.threads, c.cores, got, c.siblings)
+		}
 	}
 }
 

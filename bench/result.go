@@ -24,6 +24,11 @@ type Result struct {
 	Data        Data              `json:"data"`
 	Level       string            `json:"level"` // where the working set lies: register, l1, l2, l3, memory, bus (between host and device)
 
+	// Placement names the part of a CPU that was measured on its own: "node0-node1" is threads on memory node 0 and their
+	// operands on node 1, "core:atom" is threads on cores of that kind alone. It is "" where threads and memory are best
+	// put, which is where each thread's memory is on its own node.
+	Placement string `json:"placement,omitempty"`
+
 	FlopPerS      *float64 `json:"flop_per_s"` // median of the sustained samples
 	FlopPerSLo    *float64 `json:"flop_per_s_lo"`
 	FlopPerSHi    *float64 `json:"flop_per_s_hi"` // 95% order-statistic interval of the median

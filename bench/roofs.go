@@ -11,18 +11,21 @@ type Roofs struct {
 }
 
 type kernelKey struct {
+	place     string
 	kernel    kernels.Kernel
 	precision kernels.Precision
 	threads   int
 }
 
 type limitKey struct {
+	place   string
 	limit   kernels.Precision
 	engine  string
 	threads int
 }
 
 type levelKey struct {
+	place   string
 	level   string
 	threads int
 }
@@ -55,7 +58,7 @@ const (
 // a roof itself.
 //
 // Of the limit for multiply-adds and of the best of the bandwidth kernels at the same level,
-// both with as many threads, the one of which the larger share was
+// both with as many threads at the same place, the one of which the larger share was
 // reached is the bound, if that is at least half. An elementwise kernel below half of both
 // is bound by compute: it executes more instructions than its convention counts FLOP; and it is at
 // a lower level too where it keeps 0.9 of that rate. A pass
@@ -63,8 +66,8 @@ const (
 // latency, and what was held against neither roof is unknown.
 func (r *Roofs) Judge(res *Result, pass Pass) {
 	class := classOf(res.Kernel)
-	limitAt := limitKey{pass.Limit, pass.Engine, res.Threads}
-	levelAt := levelKey{res.Level, res.Threads}
+	limitAt := limitKey{res.Placement, pass.Limit, pass.Engine, res.Threads}
+	levelAt := levelKey{res.Placement, res.Level, res.Threads}
 	switch class {
 	case kernels.Register:
 		res.Bound = ComputeBound
@@ -90,7 +93,7 @@ func (r *Roofs) Judge(res *Result, pass Pass) {
 // judgeBySmaller: an elementwise kernel that is bound by compute in a cache is bound by it
 // as long as it keeps that rate, however near it comes to the bandwidth of a lower level.
 func (r *Roofs) judgeBySmaller(res *Result) {
-	key := kernelKey{res.Kernel, res.Precision, res.Threads}
+	key := kernelKey{res.Placement, res.Kernel, res.Precision, res.Threads}
 	if best := r.compute[key]; best > 0 && *res.ElementsPerS >= sameRate*best {
 		res.Bound = ComputeBound
 	}

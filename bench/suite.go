@@ -15,7 +15,8 @@ type Suite struct {
 }
 
 // Row is one line of a suite: a kernel at some precisions, at shapes (fma, gemm) or at
-// levels of the memory hierarchy (the others), each with one thread and all.
+// levels of the memory hierarchy (the others), each with one thread and all
+// unless it says otherwise.
 type Row struct {
 	Kernel     kernels.Kernel
 	Precisions []kernels.Precision
@@ -24,7 +25,8 @@ type Row struct {
 	Shapes     []kernels.Shape
 	Levels     []string
 	Threads    ThreadMode
-	MinS       float64 // seconds a case; MaxS is maxOverMin times as long
+	Places     PlaceKind // of which parts of the machine; WholeMachine unless said
+	MinS       float64   // seconds a case; MaxS is maxOverMin times as long
 }
 
 // ThreadMode says with how many threads a row runs.
@@ -37,6 +39,7 @@ const (
 	OneThread
 	AllThreads
 	ThreadCurve // 1, 2, 4 ..., all cores, and all hardware threads where those are more
+	OnePerCore  // as many as cores, one on each, where those run several; left out elsewhere
 )
 
 // maxOverMin is MaxS over MinS: a suite's time is known within this spread beforehand.
@@ -154,16 +157,26 @@ var standardRows = slices.Concat(
 )
 
 var fullRows = slices.Concat(
-	[]Row{{Kernel: kernels.FMA, Precisions: cpuLimits, AllEngines: true, Shapes: fmaShape, MinS: 5}},
+	[]Row{
+		{Kernel: kernels.FMA, Precisions: cpuLimits, AllEngines: true, Shapes: fmaShape, MinS: 5},
+		{Kernel: kernels.FMA, Precisions: gemmFP32, AllEngines: true, Shapes: fmaShape, Threads: ThreadCurve, MinS: 2},
+		{Kernel: kernels.FMA, Precisions: cpuLimits, AllEngines: true, Shapes: fmaShape, Threads: OnePerCore, MinS: 1},
+		{Kernel: kernels.FMA, Precisions: cpuLimits, Shapes: fmaShape, Places: CoreKind, MinS: 1},
+	},
 	each([]kernels.Kernel{kernels.Copy, kernels.Triad}, Row{Precisions: fp64, Levels: allLevels, MinS: 5}),
 	each([]kernels.Kernel{kernels.Read, kernels.Write, kernels.Scale, kernels.Add}, Row{Precisions: fp64, Levels: allLevels, MinS: 1}),
 	each([]kernels.Kernel{kernels.Write, kernels.Copy, kernels.Scale, kernels.Add, kernels.Triad}, Row{Precisions: fp64, Levels: inMemory, Engines: nonTemporal, MinS: 1}),
 	[]Row{
 		{Kernel: kernels.Triad, Precisions: fp64, Levels: inMemory, Threads: ThreadCurve, MinS: 2},
+		{Kernel: kernels.Read, Precisions: fp64, Levels: inMemory, Threads: OnePerCore, MinS: 1},
+		{Kernel: kernels.Read, Precisions: fp64, Levels: inMemory, Threads: AllThreads, Places: NodePair, MinS: 0.7},
+		{Kernel: kernels.Triad, Precisions: fp64, Levels: inMemory, Threads: AllThreads, Places: NodePair, MinS: 0.7},
 		{Kernel: kernels.Chase, Precisions: fp64, Levels: allLevels, Threads: OneThread, MinS: 2},
+		{Kernel: kernels.Chase, Precisions: fp64, Levels: inMemory, Threads: OneThread, Places: NodePair, MinS: 0.7},
 		{Kernel: kernels.GEMM, Precisions: gemmBoth, Shapes: squares(64, 128, 256, 512, 1024), MinS: 4},
 		{Kernel: kernels.GEMM, Precisions: gemmBoth, Shapes: squares(2048, 4096), MinS: 15},
 		{Kernel: kernels.GEMM, Precisions: gemmFP32, Shapes: squares(2048), Threads: ThreadCurve, MinS: 4},
+		{Kernel: kernels.GEMM, Precisions: gemmFP32, Shapes: squares(2048), Places: CoreKind, MinS: 2},
 		{Kernel: kernels.GEMM, Precisions: gemmBoth, Shapes: skinny(1, 2, 4, 8, 16, 32, 64, 128), MinS: 3},
 		{Kernel: kernels.GEMM, Precisions: gemmBoth, Shapes: skinny(256, 512, 1024), MinS: 5},
 		{Kernel: kernels.GEMM, Precisions: gemmOthers, Shapes: squares(256, 512, 1024, 2048), MinS: 2},

@@ -42,17 +42,17 @@ type Comparison struct {
 // Compare pairs the results of two runs. A pair is the same kernel, precision, shape
 // and thread count, of the same device and engine where both runs have them; what is left is paired by
 // level of the memory hierarchy and by "one thread" against "all threads", so that machines with other caches
-// or core counts can be held side by side. A CPU is never paired with a GPU, nor a GPU alone with GPUs at once. Only results of the same data are paired. The ratio's interval is the
+// or core counts can be held side by side. A CPU is never paired with a GPU, nor a GPU alone with GPUs at once, nor one placement with another. Only results of the same data are paired. The ratio's interval is the
 // widest that the two 95% intervals allow (B.lo/A.hi to B.hi/A.lo), and 3% wider on either side, 10% in
 // memory, for what moves between runs of an unchanged machine; where it holds 1, no difference was seen.
 func Compare(a, b []bench.Result) []Comparison {
 	exact := func(x, y bench.Result) bool {
-		return x.Shape == y.Shape && x.Threads == y.Threads && x.Together == y.Together
+		return x.Shape == y.Shape && x.Threads == y.Threads && x.Together == y.Together && x.Placement == y.Placement
 	}
 	sameEngine := func(x, y bench.Result) bool { return exact(x, y) && x.Engine == y.Engine }
 	sameDevice := func(x, y bench.Result) bool { return sameEngine(x, y) && x.Device == y.Device }
 	alike := func(x, y bench.Result) bool {
-		if (x.Threads == 0) != (y.Threads == 0) || x.Together != y.Together {
+		if (x.Threads == 0) != (y.Threads == 0) || x.Together != y.Together || x.Placement != y.Placement {
 			return false
 		}
 		if x.Kernel == kernels.GEMM && x.Shape != y.Shape {

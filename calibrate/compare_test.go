@@ -144,6 +144,22 @@ func TestComparePairsDevicesAndEngines(t *testing.T) {
 			t.Errorf("row %d pairs %s %s with %s %s, ratio %g", i, row.A.Device, row.A.Engine, row.B.Device, row.B.Engine, row.Ratio.Value)
 		}
 	}
+	at := func(placement string, threads int, rate float64) bench.Result {
+		r := on("cpu", "go", threads, 0, rate)
+		r.Placement = placement
+		return r
+	}
+	a = []bench.Result{at("", 2, 1), at("core:core", 2, 3), at("core:atom", 2, 5)}
+	b = []bench.Result{at("core:atom", 4, 10), at("", 2, 2), at("core:lowpower", 2, 7), at("core:core", 2, 6)}
+	rows := Compare(a, b)
+	for _, row := range rows[:len(a)] {
+		if row.B == nil || row.A.Placement != row.B.Placement || row.Ratio.Value != 2 {
+			t.Errorf("at %q: paired with %+v", row.A.Placement, row.B)
+		}
+	}
+	if last := rows[len(rows)-1]; len(rows) != 4 || last.Verdict != OnlyB || last.B.Placement != "core:lowpower" {
+		t.Errorf("%d rows, the last of them %+v", len(rows), last)
+	}
 	if rows := Compare([]bench.Result{on("cpu", "go", 2, 0, 1)}, []bench.Result{on("GPU-1", "ptx-simt", 0, 0, 1)}); len(rows) != 2 {
 		t.Errorf("a CPU was paired with a GPU: %+v", rows)
 	}

@@ -114,7 +114,7 @@ func (b *builder) add(r bench.Result) {
 		return
 	}
 	f, ok := figureFor(r, d.Class)
-	if !ok || r.Together > 1 { // beside other devices is not what the device can do
+	if !ok || r.Together > 1 || r.Placement != "" { // neither beside other devices nor a part alone is what the device can do
 		return
 	}
 	b.used = true

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -120,6 +121,16 @@ func TestNewTakesTheFastestEngineAndLeavesFailuresOut(t *testing.T) {
 		if again, err := New(in); err != nil || again.Devices[0].Limits[0] != d.Limits[0] {
 			t.Errorf("with a slower shape the limit is %+v, %v", again.Devices[0].Limits[0], err)
 		}
+	}
+	part := runInput() // what some of the cores reach is not the machine's
+	whole := len(part.Results)
+	for i := range whole {
+		r := part.Results[i]
+		r.Placement, r.Threads = "core:atom", 3
+		part.Results = append(part.Results, r)
+	}
+	if again, err := New(part); err != nil || !reflect.DeepEqual(again, p) {
+		t.Errorf("results of a part change the profile: %v", err)
 	}
 	if l, err := d.Limit(kernels.FP32FP32, 1); err != nil || l.Value != 112e9 || l.Engine != "go-avx512" {
 		t.Errorf("limit %+v, %v", l, err)

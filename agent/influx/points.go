@@ -67,7 +67,7 @@ func NewPoints(host HostTags, runID, version string) *Points {
 }
 
 // resultTags are the members of a result's JSON form that identify it; the others are fields.
-var resultTags = []string{"device", "device_model", "kernel", "precision", "engine", "shape", "threads"}
+var resultTags = []string{"device", "device_model", "kernel", "precision", "engine", "shape", "threads", "placement"}
 
 // Result is the point of a result. Its fields are the result's JSON members, so that
 // documents and database name them alike; null is left out. A NaN or an infinity is an error.
@@ -82,7 +82,7 @@ func (p *Points) Result(r bench.Result) (string, error) {
 	}
 	tags := map[string]string{}
 	for _, name := range resultTags {
-		if value, there := fields[name]; there { // devices other than a CPU have no threads
+		if value, there := fields[name]; there { // devices other than a CPU have no threads, and most results no placement
 			tags[name] = fmt.Sprint(value)
 		}
 		delete(fields, name)

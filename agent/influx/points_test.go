@@ -74,6 +74,27 @@ func TestResultPoint(t *testing.T) {
 	}
 }
 
+// TestPlacementIsATag of those points alone that have one, so that the series of others stay what they were.
+func TestPlacementIsATag(t *testing.T) {
+	points := influx.NewPoints(host, "run-1", "1.0")
+	for _, want := range []string{"", "node0-node1"} {
+		r := fullResult(7)
+		r.Placement = want
+		line, err := points.Result(r)
+		must(t, err)
+		p := parse(t, line)
+		if got, there := p.tags["placement"]; got != want || there != (want != "") {
+			t.Errorf("placement %q: the tag is %q, there: %v", want, got, there)
+		}
+		if p.fields["placement"] != nil {
+			t.Errorf("placement %q is a field too", want)
+		}
+		if !p.time.Equal(r.Time) {
+			t.Errorf("placement %q shares its identity with another: it is at %v", want, p.time)
+		}
+	}
+}
+
 // TestPointOfADeviceWithoutThreads: a GPU's result and profile have no such tag; what it did
 // beside others, and its engine's convention, are fields.
 func TestPointOfADeviceWithoutThreads(t *testing.T) {
@@ -208,7 +229,7 @@ func TestTheSchemaIsDocumented(t *testing.T) {
 	must(t, err)
 	points := influx.NewPoints(host, "r", "1")
 	failed := fullResult(0)
-	failed.Error, failed.PowerW = "why", ptr(1)
+	failed.Error, failed.PowerW, failed.Placement = "why", ptr(1), "node0-node1"
 	result, err := points.Result(failed)
 	must(t, err)
 	run, err := points.Run(influx.RunStatus{Started: start, Finished: start})

@@ -9,7 +9,24 @@ import (
 )
 
 // buffers are what a workload has allocated; free gives all of it back at once.
-type buffers struct{ frees []func() }
+type buffers struct {
+	frees []func()
+	node  *int // the memory node that all of it is on; nil where the threads that first touch it are
+}
+
+// allocate takes n elements.
+func allocate[T any](b *buffers, n int) ([]T, error) {
+	alloc := cpu.Alloc[T]
+	if b.node != nil {
+		alloc = func(n int) ([]T, func(), error) { return cpu.AllocOn[T](*b.node, n) }
+	}
+	data, free, err := alloc(n)
+	if err != nil {
+		return nil, err
+	}
+	b.frees = append(b.frees, free)
+	return data, nil
+}
 
 func (b *buffers) free() {
 	for _, f := range b.frees {
@@ -21,11 +38,9 @@ func (b *buffers) free() {
 // input allocates n elements, fills them with the case's data and returns them with the
 // period that they repeat.
 func input[T bench.Element](w *workload, pool *cpu.Pool, c bench.Case, n int, seed uint64) (data, pattern []T, err error) {
-	data, free, err := cpu.Alloc[T](n)
-	if err != nil {
+	if data, err = allocate[T](&w.buffers, n); err != nil {
 		return nil, nil, err
 	}
-	w.frees = append(w.frees, free)
 	pattern = bench.Pattern[T](c.Data, seed, min(n, bench.FillPeriod))
 	share(pool, n, lineElements[T](), func(_, lo, hi int) { bench.Tile(data[lo:hi], pattern, lo) })
 	return data, pattern, nil
@@ -34,11 +49,10 @@ func input[T bench.Element](w *workload, pool *cpu.Pool, c bench.Case, n int, se
 // output allocates n elements and sets the workload's poison and checksum to work on them.
 func output[T any](w *workload, pool *cpu.Pool, n int) ([]T, error) {
 	line := lineElements[T]()
-	data, free, err := cpu.Alloc[T]((n + line - 1) / line * line)
+	data, err := allocate[T](&w.buffers, (n+line-1)/line*line)
 	if err != nil {
 		return nil, err
 	}
-	w.frees = append(w.frees, free)
 	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(data))), len(data)/line*lineWords)
 	w.poison = func() { poison(pool, words) }
 	w.checksum = func() uint64 { return checksum(pool, words) }

@@ -20,7 +20,11 @@ type walker struct {
 // the shape is a line. With several threads the figure is the latency while all of them load.
 func bindChase(w *workload, c bench.Case, pool *cpu.Pool, f *cpu.Chase) error {
 	n := c.Shape.N
-	lines, free, err := f.Cycle(n, c.Seed)
+	cycle := f.Cycle
+	if w.node != nil {
+		cycle = func(n int, seed uint64) ([]cpu.Line, func(), error) { return f.CycleOn(*w.node, n, seed) }
+	}
+	lines, free, err := cycle(n, c.Seed)
 	if err != nil {
 		return err
 	}

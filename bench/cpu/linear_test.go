@@ -26,7 +26,7 @@ func TestLinearIsHeldToItsOracle(t *testing.T) {
 			pool := cpu.NewPool(2)
 			defer pool.Close()
 			c := caseOf(kernels.Linear, impl.Precision, kernels.Shape{M: 3, N: 1040, K: 260}, 2)
-			w, err := bind(c, impl, pool)
+			w, err := bind(c, impl, pool, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,7 +35,11 @@ func TestThreadsArePinnedWhileTheyMeasure(t *testing.T) {
 		}
 		seen[cpus[0]] = true
 	}))
-	r.machine.CPUs = Order()
+	host, err := cpu.Host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.machine.CPUs = host.Order()
 	threads := min(2, len(home))
 	run(t, r, caseOf(kernels.ReLU, kernels.FP32, n(1000), threads))
 	for _, c := range r.machine.CPUs[:threads] {

@@ -30,15 +30,9 @@ type Machine struct {
 
 	// CPUs are those that threads are pinned to, the first thread to the first; too few, and threads are not pinned.
 	CPUs []int
-}
 
-// Order is the order in which threads are best put on this machine's CPUs, as [Machine.CPUs] has it; nil if it is not known.
-func Order() []int {
-	t, err := cpu.Host()
-	if err != nil {
-		return nil // no Linux, or no /sys: the system puts threads where it likes
-	}
-	return t.Order()
+	// Places are the parts that are measured on their own, if there are several.
+	Places []Place
 }
 
 // pureGoFlopPerS is about what one thread reaches at gemm in plain Go on a server of today.
@@ -47,6 +41,9 @@ const pureGoFlopPerS = 1e9
 // PlanInput is what a suite's plan needs to know of m.
 func (m Machine) PlanInput() bench.PlanInput {
 	in := bench.PlanInput{Caches: m.Caches, Threads: m.Threads, Cores: m.Cores, MemoryBytes: m.MemoryBytes}
+	for _, p := range m.Places {
+		in.Places = append(in.Places, p.Place)
+	}
 	for _, i := range cpu.Available() {
 		in.Offers = append(in.Offers, bench.Offer{Kernel: i.Kernel, Precision: i.Precision, Engine: i.Engine})
 	}
@@ -103,12 +100,18 @@ func (r *Runner) pool(threads int) *cpu.Pool {
 }
 
 // pin pins the pool's threads, the calling one among them, until unpin is called. Where the system refuses, threads
-// run where it puts them.
-func (r *Runner) pin(pool *cpu.Pool) (unpin func()) {
-	if len(r.machine.CPUs) < pool.Threads() || pool.Pin(r.machine.CPUs) != nil {
-		return func() {}
+// run where it puts them; but what is to be measured of a place is measured there or not at all.
+func (r *Runner) pin(pool *cpu.Pool, place *Place) (unpin func(), err error) {
+	if place != nil {
+		if err := pool.Hold(place.CPUs); err != nil {
+			return nil, fmt.Errorf("placement %s: %w", place.Name, err)
+		}
+		return pool.Unpin, nil
 	}
-	return pool.Unpin
+	if len(r.machine.CPUs) < pool.Threads() || pool.Pin(r.machine.CPUs) != nil {
+		return func() {}, nil
+	}
+	return pool.Unpin, nil
 }
 
 // stopWith stops the pool when ctx ends, until done is called.
@@ -131,7 +134,7 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 	res := bench.Result{
 		Time: r.now().UTC(), Device: r.machine.ID, DeviceModel: r.machine.Model,
 		Kernel: c.Kernel, Precision: c.Precision, Engine: c.Engine, Shape: c.Shape,
-		Threads: c.Threads, Data: c.Data, Level: c.Level,
+		Threads: c.Threads, Placement: c.Placement, Data: c.Data, Level: c.Level,
 		Bound: bench.UnknownBound, Status: bench.OK, Warnings: []bench.Warning{},
 	}
 	if err := ctx.Err(); err != nil {
@@ -155,8 +158,13 @@ func (r *Runner) Run(ctx context.Context, c bench.Case) (bench.Result, error) {
 	defer runtime.UnlockOSThread()
 	pool := r.pool(c.Threads)
 	defer stopWith(ctx, pool)()
-	defer r.pin(pool)()
-	w, err := bind(c, impl, pool)
+	place := r.machine.place(c.Placement)
+	unpin, err := r.pin(pool, place)
+	if err != nil {
+		return failed(res, err.Error()), nil
+	}
+	defer unpin()
+	w, err := bind(c, impl, pool, place.node())
 	if err != nil {
 		return failed(res, err.Error()), nil
 	}
@@ -185,8 +193,11 @@ func (r *Runner) check(c *bench.Case) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
-	if c.Threads < 1 || c.Threads > r.machine.Threads {
-		return fmt.Errorf("threads %d: this process may use 1 to %d", c.Threads, r.machine.Threads)
+	if err := r.machine.CheckPlacement(*c); err != nil {
+		return err
+	}
+	if most := r.machine.ThreadsAt(c.Placement); c.Threads < 1 || c.Threads > most {
+		return fmt.Errorf("threads %d: this process may use 1 to %d", c.Threads, most)
 	}
 	if !(c.MinS >= 0 && c.MinS <= c.MaxS) {
 		return fmt.Errorf("seconds %v to %v: want 0 or more, and no more at least than at most", c.MinS, c.MaxS)

@@ -20,9 +20,9 @@ type workload struct {
 }
 
 // bind makes the workload of a case. Its buffers are first touched by the threads that
-// will work on them.
-func bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool) (*workload, error) {
-	w := &workload{}
+// will work on them, unless a memory node is named.
+func bind(c bench.Case, impl cpu.Impl, pool *cpu.Pool, node *int) (*workload, error) {
+	w := &workload{buffers: buffers{node: node}}
 	err := w.bind(c, impl, pool)
 	if err != nil {
 		w.free()

@@ -17,7 +17,7 @@ import (
 )
 
 type benchFlags struct {
-	precision, shape, device, engine, data, emulate string
+	precision, shape, device, engine, data, emulate, placement string
 
 	threads int
 	seconds float64
@@ -66,6 +66,7 @@ func (a *app) benchCommand() *cobra.Command {
 	fl.StringVar(&f.precision, "precision", "", "precision, such as fp32/fp32 for gemm and fp16 for relu (default: the kernel's first)")
 	fl.StringVar(&f.shape, "shape", "", "MxNxK for gemm, N for the others (default: a usual one)")
 	fl.IntVar(&f.threads, "threads", 0, "threads to run on, of a CPU (default: all that are allowed)")
+	fl.StringVar(&f.placement, "placement", "", "part of the CPU to run on, where it has several: node0-node1 (threads on memory node 0, operands on node 1; bandwidth kernels and chase) or core:TYPE (default: where threads and memory are best put)")
 	fl.Float64Var(&f.seconds, "seconds", 1, "seconds to measure for")
 	fl.StringVar(&f.device, "device", "cpu", "devices to measure, with commas: cpu, gpu (all GPUs) or ids of GPUs")
 	fl.StringVar(&f.emulate, "emulate", "", "emulate the GPUs of a node instead of measuring: CARD[xN][:SCENARIO] (see run)")
@@ -152,6 +153,9 @@ func (f benchFlags) onEach(t *target, c bench.Case, threadsGiven bool) ([]bench.
 	if threadsGiven && t.cpu == nil {
 		return nil, usage("--threads is of a CPU: a GPU always runs as many as it has")
 	}
+	if f.placement != "" {
+		return nil, usage("--placement %s is of a CPU: leave the GPUs out", f.placement)
+	}
 	for _, d := range t.gpus.devices {
 		if err := offered(d, c); err != nil {
 			return nil, err
@@ -190,7 +194,12 @@ func (f benchFlags) onCPU(host *detect.Host, c bench.Case, threadsGiven bool) (b
 	if usable := usableMemory(host); usable > 0 && c.Bytes() > float64(usable) {
 		return c, usage("--shape %s: needs %s, and %s can be used here", c.Shape, binary(c.Bytes()), binary(float64(usable)))
 	}
-	allowed := host.Limits.Threads()
+	here := machine(host)
+	c.Placement = f.placement
+	if err := here.CheckPlacement(c); err != nil {
+		return c, usage("--%w", err)
+	}
+	allowed := here.ThreadsAt(c.Placement)
 	if c.Threads = f.threads; !threadsGiven {
 		c.Threads = allowed
 	}

@@ -60,12 +60,16 @@ func (a *app) printComparison(docs [2]agent.Document, rows []calibrate.Compariso
 		if known == nil {
 			known = r.B
 		}
+		threads := fmt.Sprint(known.Threads)
+		if known.Placement != "" {
+			threads += " at " + known.Placement
+		}
 		ratio, interval := "", ""
 		if r.Ratio != nil {
 			ratio = fmt.Sprintf("%.3f", r.Ratio.Value)
 			interval = fmt.Sprintf("%.3f-%.3f", r.Ratio.Lo, r.Ratio.Hi)
 		}
-		t.add(string(r.Kernel), string(r.Precision), known.Shape.String(), r.Level, fmt.Sprint(known.Threads), figure(r.A), figure(r.B), ratio, interval, r.Verdict, engines(r))
+		t.add(string(r.Kernel), string(r.Precision), known.Shape.String(), r.Level, threads, figure(r.A), figure(r.B), ratio, interval, r.Verdict, engines(r))
 	}
 	return t.write(a.stdout, a.outPaint())
 }

@@ -16,7 +16,7 @@ func (a *app) resultTables(doc agent.Document) error {
 	w, paint := a.stdout, a.outPaint()
 	gpus := slices.ContainsFunc(doc.Results, func(r bench.Result) bool { return r.Threads == 0 })
 	if !gpus {
-		return resultTable(doc.Results).write(w, paint)
+		return a.cpuTables(doc.Results)
 	}
 	first := true
 	for _, d := range doc.Host.Devices {
@@ -42,10 +42,8 @@ func (a *app) resultTables(doc agent.Document) error {
 		}
 		first = false
 		fmt.Fprintln(w, paint.bold(title))
-		t := resultTable(mine)
 		if d.Kind == "gpu" {
-			var grids []string
-			t, grids = gpuTable(mine)
+			t, grids := gpuTable(mine)
 			for _, r := range together {
 				t.add(gpuCells(r)...)
 			}
@@ -57,7 +55,7 @@ func (a *app) resultTables(doc agent.Document) error {
 			}
 			continue
 		}
-		if err := t.write(w, paint); err != nil {
+		if err := a.cpuTables(mine); err != nil {
 			return err
 		}
 	}
@@ -144,5 +142,5 @@ func on(r bench.Result) string {
 	if r.Threads == 0 {
 		return shortID(r.Device)
 	}
-	return plural(r.Threads, "thread")
+	return threadsAt(r.Threads, r.Placement)
 }

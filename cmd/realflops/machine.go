@@ -3,11 +3,12 @@ package main
 import (
 	"github.com/realflops/realflops/agent/detect"
 	"github.com/realflops/realflops/bench/cpu"
+	kcpu "github.com/realflops/realflops/kernels/cpu"
 )
 
 // machine is what the CPU runner must know of the host: what binds this process.
 func machine(h *detect.Host) cpu.Machine {
-	m := cpu.Machine{ID: "cpu", Threads: h.Limits.Threads(), MemoryBytes: usableMemory(h), CPUs: cpu.Order()}
+	m := cpu.Machine{ID: "cpu", Threads: h.Limits.Threads(), MemoryBytes: usableMemory(h)}
 	if d := h.CPUDevice(); d != nil {
 		m.ID, m.Model, m.Cores = d.ID, d.Model, min(d.CPU.Cores, m.Threads)
 		for _, c := range d.CPU.Caches {
@@ -15,6 +16,9 @@ func machine(h *detect.Host) cpu.Machine {
 				m.Caches = append(m.Caches, cpu.Cache{Level: c.Level, Bytes: c.Bytes, SharedBy: c.SharedBy})
 			}
 		}
+	}
+	if t, err := kcpu.Host(); err == nil { // no Linux, or no /sys: the system puts threads where it likes
+		m = m.On(t)
 	}
 	return m
 }

@@ -140,7 +140,7 @@ func activationLines(w io.Writer, results []bench.Result) {
 		level     string
 	}
 	keyOf := func(r bench.Result) key { return key{r.Device, r.Precision, r.Level} }
-	counts := func(r bench.Result) bool { return r.Threads <= 1 && r.Together <= 1 }
+	counts := func(r bench.Result) bool { return r.Threads <= 1 && r.Together <= 1 && r.Placement == "" }
 	relu := map[key]float64{}
 	for _, r := range results {
 		if rate, ok := r.Rate(); ok && r.Kernel == kernels.ReLU && counts(r) {

@@ -289,11 +289,12 @@ func (a *app) printPlan(name string, cases []bench.Case) error {
 		Device    string  `json:"device"`
 		Engine    string  `json:"engine,omitempty"`
 		Threads   int     `json:"threads,omitempty"`
+		Placement string  `json:"placement,omitempty"`
 		Seconds   float64 `json:"seconds"`
 	}
 	rows := make([]row, len(cases))
 	for i, c := range cases {
-		rows[i] = row{string(c.Kernel), string(c.Precision), c.Shape.String(), c.Level, onDevice(c), c.Engine, c.Threads, bench.PlanSeconds(cases[i : i+1])}
+		rows[i] = row{string(c.Kernel), string(c.Precision), c.Shape.String(), c.Level, onDevice(c), c.Engine, c.Threads, c.Placement, bench.PlanSeconds(cases[i : i+1])}
 	}
 	total := bench.PlanSeconds(cases)
 	if a.json {

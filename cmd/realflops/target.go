@@ -177,7 +177,15 @@ func where(c bench.Case) string {
 	case c.Device != "":
 		return shortID(c.Device)
 	}
-	return plural(c.Threads, "thread")
+	return threadsAt(c.Threads, c.Placement)
+}
+
+// threadsAt says how many threads there are, and on which part of the machine.
+func threadsAt(n int, placement string) string {
+	if placement == "" {
+		return plural(n, "thread")
+	}
+	return plural(n, "thread") + " at " + placement
 }
 
 // shortID is the start of a GPU's UUID, enough to tell a node's apart.

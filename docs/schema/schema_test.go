@@ -50,7 +50,7 @@ func document() agent.Document {
 			},
 			{
 				Time: began, Device: "h", Kernel: kernels.Copy, Precision: kernels.FP64, Engine: "go-generic",
-				Shape: kernels.Shape{N: 1024}, Threads: 1, Data: bench.Zeros, Level: "memory",
+				Shape: kernels.Shape{N: 1024}, Threads: 1, Placement: "node0-node1", Data: bench.Zeros, Level: "memory",
 				Bound: bench.UnknownBound, Status: bench.Failed, Error: "checksum differs", Warnings: []bench.Warning{},
 			},
 			{

@@ -48,14 +48,22 @@ func walk(at *Line, loads int) *Line {
 func (c *Chase) Cycle(n int, seed uint64) (lines []Line, free func(), err error) {
 	// The lines point at each other alone, and nothing else keeps them: that the garbage collector
 	// does not look at them does no harm.
-	if c.HugePages {
-		lines, free, err = Alloc[Line](n)
-	} else {
-		lines, free, err = AllocSmallPages[Line](n)
+	if lines, free, err = alloc[Line](n, c.HugePages); err == nil {
+		link(lines, seed)
 	}
-	if err != nil {
-		return nil, nil, err
+	return lines, free, err
+}
+
+// CycleOn is [Chase.Cycle] with every line on one memory node, as [AllocOn] places them.
+func (c *Chase) CycleOn(node, n int, seed uint64) (lines []Line, free func(), err error) {
+	if lines, free, err = allocOn[Line](node, n, c.HugePages); err == nil {
+		link(lines, seed)
 	}
+	return lines, free, err
+}
+
+func link(lines []Line, seed uint64) {
+	n := len(lines)
 	next := make([]uint32, n)
 	for i := range next {
 		next[i] = uint32(i)
@@ -68,7 +76,6 @@ func (c *Chase) Cycle(n int, seed uint64) (lines []Line, free func(), err error)
 	for i, j := range next {
 		lines[i].Next = &lines[j]
 	}
-	return lines, free, nil
 }
 
 // CycleLength is how many lines a walk from the first goes through before it is there again; it is at most one more

@@ -1,8 +1,11 @@
 package cpu
 
 import (
+	"errors"
 	"math"
 	"runtime"
+	"strings"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -42,6 +45,50 @@ func TestChaseWalksTheWholeCycle(t *testing.T) {
 				t.Errorf("%s, %d lines: a walk does not end where it should", impl.Engine, n)
 			}
 			free()
+		}
+	}
+}
+
+// TestCycleOnANodeIsThatOfAnyMemory, and lies there.
+func TestCycleOnANodeIsThatOfAnyMemory(t *testing.T) {
+	topology, err := ReadTopology("/")
+	if errors.Is(err, ErrNoTopology) {
+		return // TestPagesLieOnTheNodeAskedFor says so
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = 70_000 // two pages of 2 MiB and more
+	for _, c := range []*Chase{{HugePages: true}, {}} {
+		want, freeWant, err := c.Cycle(n, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, node := range topology.Nodes {
+			if node.MemoryBytes == 0 {
+				continue
+			}
+			lines, free, err := c.CycleOn(node.ID, n, 7)
+			if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+				t.Logf("this system lets nobody place pages: %v", err)
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range lines {
+				if LineIndex(lines, lines[i].Next) != LineIndex(want, want[i].Next) {
+					t.Fatalf("on node %d line %d leads elsewhere than in other memory", node.ID, i)
+				}
+			}
+			if got, err := NodeOf(lines[n-1:]); err != nil || got != node.ID {
+				t.Errorf("the last line is on node %d (%v), want %d", got, err, node.ID)
+			}
+			free()
+		}
+		freeWant()
+		if _, _, err := c.CycleOn(maxListed-1, n, 7); err == nil || !strings.HasPrefix(err.Error(), "cannot place 70000 elements on memory node 8191") {
+			t.Errorf("on a node that is not there: %v", err)
 		}
 	}
 }

@@ -6,8 +6,10 @@ import "fmt"
 // that a node without the room is an error now. Where the system refuses to place pages (a container
 // without CAP_SYS_NICE, or no Linux) so does AllocOn; pages of Alloc lie on the node of the CPU that
 // first touches them.
-func AllocOn[T any](node, n int) (data []T, free func(), err error) {
-	data, free, err = Alloc[T](n)
+func AllocOn[T any](node, n int) (data []T, free func(), err error) { return allocOn[T](node, n, true) }
+
+func allocOn[T any](node, n int, huge bool) (data []T, free func(), err error) {
+	data, free, err = alloc[T](n, huge)
 	if err != nil || n == 0 {
 		return data, free, err
 	}

@@ -26,13 +26,22 @@ type seat struct {
 // and a half cores with pinned threads and 0.71 and 0.84 with others, which Linux puts on the same CPU for milliseconds at
 // a time (Zen 4, Linux 6.18).
 func (p *Pool) Pin(cpus []int) error {
+	if err := p.Hold(cpus); err != nil {
+		return err
+	}
+	p.elsewhere = len(p.seats[0].home.cpus()) > p.threads
+	return nil
+}
+
+// Hold is Pin for threads that are to run there or nowhere: they stay however contended the pool is, because what is
+// measured is those CPUs.
+func (p *Pool) Hold(cpus []int) error {
 	if len(cpus) < p.threads {
 		return fmt.Errorf("cannot pin %d threads to %d CPUs: each takes one", p.threads, len(cpus))
 	}
 	p.place = cpus
 	p.elsewhere = false
 	p.Run(func(int) {})
-	p.elsewhere = len(p.seats[0].home.cpus()) > p.threads
 	for t := range p.seats {
 		if err := p.seats[t].err; err != nil {
 			p.Unpin()

@@ -69,6 +69,16 @@ func TestPinnedThreadsComeHome(t *testing.T) {
 				t.Errorf("%d threads: thread %d may run on %v after Unpin, want %v", threads, tid, cpus, home)
 			}
 		}
+		if err := p.Hold(place); err != nil {
+			t.Fatal(err)
+		}
+		p.watch.contended = true
+		for tid, cpus := range allowed(t, p) {
+			if !slices.Equal(cpus, place[tid:tid+1]) {
+				t.Errorf("%d threads, held and contended: thread %d may run on %v, want CPU %d alone", threads, tid, cpus, place[tid])
+			}
+		}
+		p.Unpin()
 	}
 	out, err := exec.Command("cat", "/proc/self/status").Output()
 	if err != nil {

@@ -221,16 +221,6 @@ func (t Topology) Placements() []Placement {
 	return all
 }
 
-// Curve is the counts of threads to measure at, in Order: powers of two, all cores, and all of their hardware threads.
-func (t Topology) Curve() []int {
-	cores, _ := t.Cores()
-	var counts []int
-	for n := 1; n < cores; n *= 2 {
-		counts = append(counts, n)
-	}
-	return slices.Compact(append(counts, cores, len(t.CPUs)))
-}
-
 // CoreType is one kind of core of a machine that has several.
 type CoreType struct {
 	Name string // "core", "atom"; "capacity-446" where only capacities tell; "" if there is one kind

@@ -133,17 +133,6 @@ func TestPlacementsPairCPUsWithMemory(t *testing.T) {
 	}
 }
 
-func TestCurveEndsAtAllCoresAndAllThreads(t *testing.T) {
-	for cores, want := range map[int][]int{1: {1, 2}, 2: {1, 2, 4}, 4: {1, 2, 4, 8}, 6: {1, 2, 4, 6, 12}} {
-		if got := topologyOf(t, server(1, 1, cores)).Curve(); !slices.Equal(got, want) {
-			t.Errorf("%d cores: %v, want %v", cores, got, want)
-		}
-	}
-	if got := topologyOf(t, map[string]string{"system/cpu/online": "0-2"}).Curve(); !slices.Equal(got, []int{1, 2, 3}) {
-		t.Errorf("3 cores of one thread: %v", got)
-	}
-}
-
 // TestHybridCores: fast cores first, the second threads of those last.
 func TestHybridCores(t *testing.T) {
 	intel := map[string]string{"system/cpu/online": "0-5", "cpu_core/cpus": "0-3", "cpu_atom/cpus": "4-5"}
