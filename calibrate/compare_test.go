@@ -150,7 +150,7 @@ func TestComparePairsDevicesAndEngines(t *testing.T) {
 		return r
 	}
 	a = []bench.Result{at("", 2, 1), at("core:core", 2, 3), at("core:atom", 2, 5)}
-	b = []bench.Result{at("core:atom", 4, 10), at("", 2, 2), at("core:lowpower", 2, 7), at("core:core", 2, 6)}
+	b = []bench.Result{at("core:lowpower", 4, 7), at("core:atom", 4, 10), at("", 2, 2), at("core:core", 2, 6)}
 	rows := Compare(a, b)
 	for _, row := range rows[:len(a)] {
 		if row.B == nil || row.A.Placement != row.B.Placement || row.Ratio.Value != 2 {
