@@ -1,6 +1,10 @@
 package main
 
-import "github.com/realflops/realflops/kernels"
+import (
+	"math"
+
+	"github.com/realflops/realflops/kernels"
+)
 
 // Data and checks are those of server/server.h, element for element: see there for why they are such.
 
@@ -27,6 +31,13 @@ func octet(along, i int, seed uint32) float64 {
 	}
 	return float64(scramble(i, seed)>>24%255) - 127
 }
+
+// adamwRate is the learning rate, and these are the gradient and the moments of element i before the first step.
+const adamwRate = 1
+
+func adamwG(i int) float64 { return math.Abs(wave(i, 2)) + 0.125 }
+func adamwM(i int) float64 { return math.Abs(wave(i, 3)) / 8 }
+func adamwV(i int) float64 { return wave(i, 4) * wave(i, 4) / 16 }
 
 // element is what operands and results lie in memory as.
 type element interface {

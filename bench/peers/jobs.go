@@ -137,6 +137,7 @@ const (
 	inL1     = "3072"     // elements of fp32: two operands take three quarters of a 32 KiB cache
 	inMemory = "33554432" // 128 MiB of fp32 each
 	doubles  = "16777216" // 128 MiB of fp64 each
+	training = "4194304"  // 16 MiB of fp32 each: three operands, or four of a step of AdamW
 )
 
 // families are everything that `make bench-peers` shows.
@@ -160,6 +161,7 @@ var families = []family{
 	// Element by element, in the first cache and out of all.
 	{kernels: activations, precisions: of(kernels.FP32), shapes: of(inL1), rivals: named("libmvec", "oneDNN"), one: true},
 	{kernels: of(kernels.ReLU, kernels.Sigmoid, kernels.GELU), precisions: of(kernels.FP32), shapes: of(inMemory), rivals: named("libmvec", "oneDNN")},
+	{kernels: gradients, precisions: of(kernels.FP32), shapes: of(training), rivals: named("PyTorch"), one: true},
 	{kernels: of(kernels.Softmax, kernels.LayerNorm), precisions: of(kernels.FP32, kernels.BF16), shapes: of("256x4096"), rivals: named("oneDNN")},
 	{kernels: of(kernels.RMSNorm), precisions: of(kernels.FP32, kernels.BF16), shapes: of("256x4096"), rivals: []rival{{Peer: "oneDNN", Kernel: kernels.LayerNorm}}},
 	// Bandwidth.
@@ -171,6 +173,7 @@ var families = []family{
 
 var (
 	gemm        = of(kernels.GEMM)
+	gradients   = of(kernels.ReLUBackward, kernels.SigmoidBackward, kernels.TanhBackward, kernels.GELUBackward, kernels.GELUErfBackward, kernels.SiLUBackward, kernels.AdamW)
 	activations = of(kernels.ReLU, kernels.Sigmoid, kernels.Tanh, kernels.GELU, kernels.GELUErf, kernels.SiLU)
 )
 

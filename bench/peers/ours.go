@@ -65,7 +65,7 @@ type work struct {
 
 // binders are the kinds of implementations there are: each makes the call and the check of w, or returns false where
 // the implementation is of another kind.
-var binders = []func(w *work, s spec) (bool, error){bindFMA, bindGEMM, bindAhead, bindLinear, bindElementwise, bindRows, bindBandwidth}
+var binders = []func(w *work, s spec) (bool, error){bindFMA, bindGEMM, bindAhead, bindLinear, bindElementwise, bindAdamW, bindRows, bindBandwidth}
 
 func bind(pool *cpu.Pool, k *keep, s spec, engine string) (*work, error) {
 	impl, err := cpu.Pick(implementedBy(s), s.Precision, engine)

@@ -12,6 +12,26 @@ import (
 	"github.com/realflops/realflops/kernels/cpu"
 )
 
+// derivative is the derivative of an activation by its x, or for sigmoid and tanh by its y.
+func derivative(k kernels.Kernel, x float64) float64 {
+	sigmoid := 1 / (1 + math.Exp(-x))
+	switch k {
+	case kernels.ReLUBackward:
+		return map[bool]float64{true: 1}[x > 0]
+	case kernels.SigmoidBackward:
+		return x * (1 - x)
+	case kernels.TanhBackward:
+		return 1 - x*x
+	case kernels.SiLUBackward:
+		return sigmoid * (1 + x*(1-sigmoid))
+	case kernels.GELUErfBackward:
+		return 0.5*(1+math.Erf(x/math.Sqrt2)) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+	}
+	inner := math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x) // of gelu by tanh
+	tanh := math.Tanh(inner)
+	return 0.5*(1+tanh) + 0.5*x*(1-tanh*tanh)*math.Sqrt(2/math.Pi)*(1+3*0.044715*x*x)
+}
+
 // naive computes what a spec must come to, in float64, from the data as server/server.h has it.
 func naive(s spec) float64 {
 	m, n, k := s.Shape.M, s.Shape.N, s.Shape.K
@@ -51,6 +71,15 @@ func naive(s spec) float64 {
 	case kernels.SiLU:
 		for i := range n {
 			add(i, x(i)/(1+math.Exp(-x(i))))
+		}
+	case kernels.ReLUBackward, kernels.SigmoidBackward, kernels.TanhBackward, kernels.SiLUBackward, kernels.GELUBackward, kernels.GELUErfBackward:
+		for i := range n {
+			add(i, x(i)*derivative(s.Kernel, wave(i, 2)))
+		}
+	case kernels.AdamW:
+		for i := range n { // step 1: β1 0.9, β2 0.999, decay 0.01
+			m, v := 0.9*adamwM(i)+0.1*adamwG(i), 0.999*adamwV(i)+0.001*adamwG(i)*adamwG(i)
+			add(i, x(i)-adamwRate*(0.01*x(i)+m/0.1/(math.Sqrt(v/0.001)+1e-8)))
 		}
 	case kernels.Softmax:
 		for r := range m {
@@ -108,6 +137,7 @@ func comparableSpecs(t *testing.T) []spec {
 		{"70x21x64", 2, of(kernels.Linear), of(kernels.FP32FP32, kernels.BF16FP32, kernels.FP16FP32, kernels.INT8INT32)},
 		{"3x33x64", 2, of(kernels.Linear), of(kernels.FP32FP32, kernels.BF16FP32, kernels.FP16FP32, kernels.INT8INT32, kernels.INT8FP32, kernels.INT4FP32)},
 		{"1000", 1, of(kernels.ReLU, kernels.Sigmoid, kernels.SiLU), of(kernels.FP32, kernels.FP16, kernels.BF16)},
+		{"1000", 1, gradients, of(kernels.FP32)},
 		{"5x100", 1, of(kernels.Softmax, kernels.LayerNorm), of(kernels.FP32, kernels.BF16, kernels.FP16)},
 		{"1000", 1, of(kernels.Triad, kernels.Copy, kernels.Scale, kernels.Add, kernels.Write, kernels.Read), of(kernels.FP64)},
 		{"196608", 1, of(kernels.FMA), of(kernels.FP32FP32)},

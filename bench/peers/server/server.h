@@ -81,6 +81,13 @@ __attribute__((unused)) static double small(size_t i, uint32_t seed) { return (d
 // Vectors are of numbers in [-4, 4), exact in fp32.
 __attribute__((unused)) static double wave(size_t i, uint32_t seed) { return (scramble(i, seed) >> 8) * 0x1p-21 - 4; }
 
+// A step of AdamW changes what it works on: its check is that of one step from the beginning. The gradient is not near 0 and never
+// negative, the moments are not negative, and the rate is so large that the step shows in a sum over all.
+#define ADAMW_RATE 1.0
+__attribute__((unused)) static double adamw_g(size_t i) { return fabs(wave(i, 2)) + 0.125; }
+__attribute__((unused)) static double adamw_m(size_t i) { return fabs(wave(i, 3)) / 8; }
+__attribute__((unused)) static double adamw_v(size_t i) { return wave(i, 4) * wave(i, 4) / 16; }
+
 // Weights that are quantised, in groups of 32 along k: integers from -8 to 7 with a -8 in every group, so that a
 // scale of 1 holds them exactly; and what they are multiplied by, -127 to 127 with a 127 in every group.
 __attribute__((unused)) static double nibble(size_t along, size_t i, uint32_t seed) { return along % 32 == 0 ? -8 : (double)(scramble(i, seed) >> 28) - 8; }
