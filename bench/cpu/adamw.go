@@ -124,10 +124,10 @@ func (x *adamW[T]) verifyFirst(pool *cpu.Pool, c bench.Case) error {
 
 func (x *adamW[T]) states() [3][]float32 { return [3][]float32{x.p, x.m, x.v} }
 
-func toValues[E any](s []E) []float64 {
+func toValues[E kernels.Element](s []E) []float64 {
 	values := make([]float64, len(s))
 	for i, v := range s {
-		values[i] = value(v)
+		values[i] = kernels.Value(v)
 	}
 	return values
 }
@@ -171,7 +171,7 @@ func (x *adamW[T]) verifySamples() error {
 		}
 		for j, v := range want.w {
 			if got := x.w[lo+j]; got != v {
-				return fmt.Errorf("w: element %d of %d is %v after %d passes, want %v", lo+j, x.n, value(got), x.passes, value(v))
+				return fmt.Errorf("w: element %d of %d is %v after %d passes, want %v", lo+j, x.n, kernels.Value(got), x.passes, kernels.Value(v))
 			}
 		}
 	}

@@ -107,7 +107,7 @@ func verifyElements[T cpu.Float](pool *cpu.Pool, got []T, want []float64, allowe
 				continue // as right as that one
 			}
 			v := want[i%period]
-			if y := value(got[i]); !(math.Abs(y-v) <= allowed.relative*math.Abs(v)+allowed.absolute) {
+			if y := kernels.Value(got[i]); !(math.Abs(y-v) <= allowed.relative*math.Abs(v)+allowed.absolute) {
 				return fmt.Errorf("element %d of %d is %v, want %v", i, n, y, v)
 			}
 		}
@@ -129,7 +129,7 @@ func twin[T cpu.Float](d kernels.Definition, p kernels.Precision, in [][]T) ([][
 	impl.Func.(cpu.ElementwiseFunc[T])(out, in)
 	for i := range out {
 		for j, y := range out[i] {
-			want[i][j] = value(y)
+			want[i][j] = kernels.Value(y)
 		}
 	}
 	return want, nil

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/realflops/realflops/bench"
+	"github.com/realflops/realflops/kernels"
 	"github.com/realflops/realflops/kernels/cpu"
 )
 
@@ -66,10 +67,10 @@ func bindGEMM[T cpu.Stored, C cpu.Summed](w *workload, c bench.Case, pool *cpu.P
 
 // firstUnwritten looks through all of C for what was left NaN; finite data makes none. Integers have no NaN: those
 // are verified whole.
-func firstUnwritten[C any](pool *cpu.Pool, c []C, n int) error {
+func firstUnwritten[C kernels.Element](pool *cpu.Pool, c []C, n int) error {
 	return firstError(pool, len(c), func(lo, hi int) error {
 		for i := lo; i < hi; i++ {
-			if v := value(c[i]); v != v {
+			if v := kernels.Value(c[i]); v != v {
 				return fmt.Errorf("c[%d,%d] was not computed: it is NaN", i/n, i%n)
 			}
 		}
@@ -110,13 +111,13 @@ func (x matrices[T, C]) verifyRows(c []int32, random *rand.Rand) error {
 	bv := make([]uint32, x.K)
 	for p := range bv {
 		for j, y := range v {
-			bv[p] += uint32(int32(value(x.b[index(p, j, x.K, x.N, x.TransB)]))) * y
+			bv[p] += uint32(int32(kernels.Value(x.b[index(p, j, x.K, x.N, x.TransB)]))) * y
 		}
 	}
 	for i := range x.M {
 		var want, got uint32
 		for p, y := range bv {
-			want += uint32(int32(value(x.a[index(i, p, x.M, x.K, x.TransA)]))) * y
+			want += uint32(int32(kernels.Value(x.a[index(i, p, x.M, x.K, x.TransA)]))) * y
 		}
 		for j, y := range v {
 			got += uint32(c[i*x.N+j]) * y
@@ -143,18 +144,18 @@ func (x matrices[T, C]) verifyGrid(random *rand.Rand) error {
 	allowed := min(k, 8*math.Sqrt(k)) * map[int]float64{8: 0x1p-53, 4: 0x1p-24, 2: 0x1p-11}[lineBytes/lineElements[C]()]
 	for _, j := range columns {
 		for p := range column {
-			column[p] = value(x.b[index(p, j, x.K, x.N, x.TransB)])
+			column[p] = kernels.Value(x.b[index(p, j, x.K, x.N, x.TransB)])
 		}
 		for _, i := range rows {
 			for p := range row {
-				row[p] = value(x.a[index(i, p, x.M, x.K, x.TransA)])
+				row[p] = kernels.Value(x.a[index(i, p, x.M, x.K, x.TransA)])
 			}
 			var want, size float64
 			for p, y := range row {
 				want += y * column[p]
 				size += math.Abs(y * column[p])
 			}
-			if got := value(x.c[i*x.N+j]); !(math.Abs(got-want) <= allowed*size) {
+			if got := kernels.Value(x.c[i*x.N+j]); !(math.Abs(got-want) <= allowed*size) {
 				return fmt.Errorf("c[%d,%d] is %v, want %v", i, j, got, want)
 			}
 		}

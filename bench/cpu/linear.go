@@ -116,12 +116,12 @@ func (v linearCheck[T, Y]) verify(random *rand.Rand) error {
 	dx, dw := make([]float64, v.k), make([]float64, v.k)
 	for _, j := range columns {
 		for p := range w {
-			w[p] = value(v.pattern[(p*v.n+j)%len(v.pattern)])
+			w[p] = kernels.Value(v.pattern[(p*v.n+j)%len(v.pattern)])
 		}
 		steps(dw, w, kernels.QuantGroup, v.errors.weight)
 		for _, i := range rows {
 			for p := range x {
-				x[p] = value(v.x[i*v.k+p])
+				x[p] = kernels.Value(v.x[i*v.k+p])
 			}
 			steps(dx, x, 4*kernels.QuantGroup, v.errors.x)
 			var want, size, allowed float64
@@ -130,7 +130,7 @@ func (v linearCheck[T, Y]) verify(random *rand.Rand) error {
 				size += (math.Abs(a) + dx[p]) * (math.Abs(w[p]) + dw[p])
 				allowed += math.Abs(a)*dw[p] + (math.Abs(w[p])+dw[p])*dx[p]
 			}
-			got := value(v.y[i*v.n+j])
+			got := kernels.Value(v.y[i*v.n+j])
 			if _, integer := any(v.y).([]int32); integer {
 				if int32(got) != int32(int64(want)) {
 					return fmt.Errorf("y[%d,%d] is %v, want %v modulo 2^32", i, j, got, want)

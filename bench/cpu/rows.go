@@ -135,10 +135,10 @@ func (v *rowsCheck[T]) verify(random *rand.Rand) error {
 		f(&r)
 		largest := v.largestTerm(i)
 		for _, y := range want {
-			largest = max(largest, math.Abs(value(y)))
+			largest = max(largest, math.Abs(kernels.Value(y)))
 		}
 		for j, y := range want {
-			a, b := value(got[j]), value(y)
+			a, b := kernels.Value(got[j]), kernels.Value(y)
 			if !(math.Abs(a-b) <= relatives[v.Precision]*math.Abs(b)+rowError(n)*largest) {
 				return fmt.Errorf("element [%d,%d] is %v, want %v", i, j, a, b)
 			}
@@ -161,7 +161,7 @@ func (v *rowsCheck[T]) largestTerm(i int) float64 {
 	_, scale := v.moments(i)
 	largest := 0.0
 	for j, dy := range v.in.DY[i*v.Shape.N:][:v.Shape.N] {
-		largest = max(largest, math.Abs(value(v.in.Gain[j])*value(dy)))
+		largest = max(largest, math.Abs(kernels.Value(v.in.Gain[j])*kernels.Value(dy)))
 	}
 	return scale * largest
 }
@@ -172,12 +172,12 @@ func (v *rowsCheck[T]) moments(i int) (mean, scale float64) {
 	x := v.in.X[i*n:][:n]
 	if v.Kernel == kernels.LayerNormBackward {
 		for _, e := range x {
-			mean += value(e) / float64(n)
+			mean += kernels.Value(e) / float64(n)
 		}
 	}
 	variance := 0.0
 	for _, e := range x {
-		d := value(e) - mean
+		d := kernels.Value(e) - mean
 		variance += d * d / float64(n)
 	}
 	return mean, 1 / math.Sqrt(variance+cpu.NormEpsilon)
@@ -191,7 +191,7 @@ func (v *rowsCheck[T]) verifySums(columns []int) error {
 		mean, scale := v.moments(i)
 		for c, j := range columns {
 			at := i*v.Shape.N + j
-			dy, normed := value(v.in.DY[at]), (value(v.in.X[at])-mean)*scale
+			dy, normed := kernels.Value(v.in.DY[at]), (kernels.Value(v.in.X[at])-mean)*scale
 			gain[c].value += dy * normed
 			gain[c].size += math.Abs(dy) * (1 + math.Abs(normed))
 			bias[c].value += dy

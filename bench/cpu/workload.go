@@ -129,25 +129,6 @@ func (w *workload) bindFMA(c bench.Case, f cpu.FMAFunc, pool *cpu.Pool) {
 	}
 }
 
-// value is the number that an element stands for.
-func value[T any](x T) float64 {
-	switch x := any(x).(type) {
-	case float32:
-		return float64(x)
-	case float64:
-		return x
-	case kernels.Float16:
-		return float64(x.Float32())
-	case kernels.BFloat16:
-		return float64(x.Float32())
-	case int8:
-		return float64(x)
-	case int32:
-		return float64(x)
-	}
-	return math.NaN()
-}
-
 // firstError runs f over shares of [0, n) on the pool and returns an error of the first
 // share that has one.
 func firstError(pool *cpu.Pool, n int, f func(lo, hi int) error) error {

@@ -39,12 +39,7 @@ func adamwG(i int) float64 { return math.Abs(wave(i, 2)) + 0.125 }
 func adamwM(i int) float64 { return math.Abs(wave(i, 3)) / 8 }
 func adamwV(i int) float64 { return wave(i, 4) * wave(i, 4) / 16 }
 
-// element is what operands and results lie in memory as.
-type element interface {
-	float64 | float32 | kernels.Float16 | kernels.BFloat16 | int8 | int32
-}
-
-func stored[T element](v float64) T {
+func stored[T kernels.Element](v float64) T {
 	var x T
 	switch p := any(&x).(type) {
 	case *float64:
@@ -63,36 +58,18 @@ func stored[T element](v float64) T {
 	return x
 }
 
-func value[T element](x T) float64 {
-	switch x := any(x).(type) {
-	case float64:
-		return x
-	case float32:
-		return float64(x)
-	case kernels.Float16:
-		return float64(x.Float32())
-	case kernels.BFloat16:
-		return float64(x.Float32())
-	case int8:
-		return float64(x)
-	case int32:
-		return float64(x)
-	}
-	return 0
-}
-
 // fill sets x[i] to f(i).
-func fill[T element](x []T, f func(i int) float64) {
+func fill[T kernels.Element](x []T, f func(i int) float64) {
 	for i := range x {
 		x[i] = stored[T](f(i))
 	}
 }
 
 // checksum weighs results with 1 to 8, so that those in each other's place are noticed. Of integers it is exact.
-func checksum[T element](x []T) float64 {
+func checksum[T kernels.Element](x []T) float64 {
 	sum := 0.0
 	for i, v := range x {
-		sum += value(v) * float64(1+scramble(i, 0)>>29)
+		sum += kernels.Value(v) * float64(1+scramble(i, 0)>>29)
 	}
 	return sum
 }

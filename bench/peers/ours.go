@@ -103,7 +103,7 @@ func (w *work) free() {
 }
 
 // block allocates n elements and fills them with f(i).
-func block[T element](w *work, n int, f func(i int) float64) ([]T, error) {
+func block[T kernels.Element](w *work, n int, f func(i int) float64) ([]T, error) {
 	x, free, err := cpu.Alloc[T](n)
 	if err != nil {
 		return nil, err

@@ -58,7 +58,7 @@ func ahead[T cpu.Stored, C cpu.Summed](w *work, s spec, f *cpu.GEMM[T, C]) error
 }
 
 // weights are as many packed copies of W as s has sets: kept, since the next job is often of the same weights and more rows.
-func weights[T element, P interface{ Close() }](w *work, s spec, f func(i int) float64, pack func(b []T) (P, error)) ([]P, error) {
+func weights[T kernels.Element, P interface{ Close() }](w *work, s spec, f func(i int) float64, pack func(b []T) (P, error)) ([]P, error) {
 	key := fmt.Sprintf("%s %s %dx%d %d %T", s.Precision, w.impl.Engine, s.Shape.K, s.Shape.N, s.Sets, *new(P))
 	return kept(w.keep, key, func() (packed []P, free func(), err error) {
 		free = func() {

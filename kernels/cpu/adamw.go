@@ -56,7 +56,7 @@ func checkAdamW[T Float](p, m, v []float32, w, g []T) {
 func adamWGo[T Float](p, m, v []float32, w, g []T, s AdamWStep) {
 	checkAdamW(p, m, v, w, g)
 	for i := range p {
-		d := float32(load(g[i]))
+		d := float32(kernels.Value(g[i]))
 		m[i] = s.Beta1*m[i] + (1-s.Beta1)*d
 		v[i] = s.Beta2*v[i] + (1-s.Beta2)*d*d
 		update := s.Correct1 * m[i] / (s.Correct2*float32(math.Sqrt(float64(v[i]))) + s.Epsilon)

@@ -18,7 +18,7 @@ import (
 func TestAMXInAnEmulator(t *testing.T) {
 	t.Parallel()
 	m := bochs.Start(t)
-	bf16, int8s := amxBF16(nil), amxINT8(nil)
+	bf16, int8s := amxBF16(), amxINT8()
 	bf16.call, int8s.call = emulated(t, m, bf16), emulated(t, m, int8s)
 	t.Run("fma/bf16", func(t *testing.T) { kerneltest.FMA(t, bf16.fmaBF16) })
 	t.Run("fma/int8", func(t *testing.T) { kerneltest.FMA(t, int8s.fmaINT8) })

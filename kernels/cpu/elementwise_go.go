@@ -52,7 +52,7 @@ func elementByElement[T Float](f func(y *[2]float64, x *[3]float64)) Elementwise
 		var y [2]float64
 		for i := range length(outputs, inputs) {
 			for j, in := range inputs {
-				x[j] = load(in[i])
+				x[j] = kernels.Value(in[i])
 			}
 			f(&y, &x)
 			for j, out := range outputs {
@@ -68,7 +68,7 @@ func relu[T Float](outputs, inputs [][]T) {
 	length(outputs, inputs)
 	y := outputs[0]
 	for i, x := range inputs[0] {
-		if load(x) < 0 {
+		if kernels.Value(x) < 0 {
 			x = 0
 		}
 		y[i] = x
@@ -80,7 +80,7 @@ func reluBackward[T Float](outputs, inputs [][]T) {
 	length(outputs, inputs)
 	dx, x := outputs[0], inputs[1]
 	for i, dy := range inputs[0] {
-		if !(load(x[i]) > 0) {
+		if !(kernels.Value(x[i]) > 0) {
 			dy = 0
 		}
 		dx[i] = dy

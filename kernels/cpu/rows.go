@@ -120,19 +120,6 @@ func (r *Rows[T]) check(k kernels.Kernel) int {
 	return elements / r.Columns
 }
 
-// load is the value of a stored element.
-func load[T Float](x T) float64 {
-	switch x := any(x).(type) {
-	case float32:
-		return float64(x)
-	case kernels.Float16:
-		return float64(x.Float32())
-	case kernels.BFloat16:
-		return float64(x.Float32())
-	}
-	panic("an element of no such type")
-}
-
 // store rounds v to T by way of float32, as every engine does.
 func store[T Float](dst *T, v float64) {
 	switch dst := any(dst).(type) {
@@ -157,14 +144,14 @@ func softmaxGo[T Float](r *Rows[T]) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		top := math.Inf(-1)
 		for _, v := range x {
-			top = math.Max(top, load(v)) // NaN where any is
+			top = math.Max(top, kernels.Value(v)) // NaN where any is
 		}
 		sum := 0.0
 		for _, v := range x {
-			sum += math.Exp(load(v) - top)
+			sum += math.Exp(kernels.Value(v) - top)
 		}
 		for i, v := range x {
-			store(&y[i], math.Exp(load(v)-top)/sum)
+			store(&y[i], math.Exp(kernels.Value(v)-top)/sum)
 		}
 	})
 }
@@ -173,7 +160,7 @@ func softmaxGo[T Float](r *Rows[T]) {
 func scaleOf[T Float](x []T, mean float64) float64 {
 	sum := 0.0
 	for _, v := range x {
-		d := load(v) - mean
+		d := kernels.Value(v) - mean
 		sum += d * d
 	}
 	return 1 / math.Sqrt(sum/float64(len(x))+NormEpsilon)
@@ -182,7 +169,7 @@ func scaleOf[T Float](x []T, mean float64) float64 {
 func meanOf[T Float](x []T) float64 {
 	sum := 0.0
 	for _, v := range x {
-		sum += load(v)
+		sum += kernels.Value(v)
 	}
 	return sum / float64(len(x))
 }
@@ -192,7 +179,7 @@ func rmsNormGo[T Float](r *Rows[T]) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		scale := scaleOf(x, 0)
 		for i, v := range x {
-			store(&y[i], load(r.Gain[i])*load(v)*scale)
+			store(&y[i], kernels.Value(r.Gain[i])*kernels.Value(v)*scale)
 		}
 	})
 }
@@ -203,7 +190,7 @@ func layerNormGo[T Float](r *Rows[T]) {
 		mean := meanOf(x)
 		scale := scaleOf(x, mean)
 		for i, v := range x {
-			store(&y[i], load(r.Gain[i])*(load(v)-mean)*scale+load(r.Bias[i]))
+			store(&y[i], kernels.Value(r.Gain[i])*(kernels.Value(v)-mean)*scale+kernels.Value(r.Bias[i]))
 		}
 	})
 }
@@ -213,10 +200,10 @@ func softmaxBackwardGo[T Float](r *Rows[T]) {
 		y, dy, dx := r.Y[at:][:r.Columns], r.DY[at:][:r.Columns], r.DX[at:][:r.Columns]
 		dot := 0.0
 		for i := range y {
-			dot += load(y[i]) * load(dy[i])
+			dot += kernels.Value(y[i]) * kernels.Value(dy[i])
 		}
 		for i := range y {
-			store(&dx[i], load(y[i])*(load(dy[i])-dot))
+			store(&dx[i], kernels.Value(y[i])*(kernels.Value(dy[i])-dot))
 		}
 	})
 }
@@ -240,17 +227,17 @@ func normBackward[T Float](r *Rows[T], mean func(x []T) float64, centre func(sum
 		scale := scaleOf(x, m)
 		sum, dot := 0.0, 0.0
 		for i := range x {
-			g := load(r.Gain[i]) * load(dy[i])
+			g := kernels.Value(r.Gain[i]) * kernels.Value(dy[i])
 			sum += g
-			dot += g * (load(x[i]) - m) * scale
+			dot += g * (kernels.Value(x[i]) - m) * scale
 		}
 		for i := range x {
-			d, normed := load(dy[i]), (load(x[i])-m)*scale
+			d, normed := kernels.Value(dy[i]), (kernels.Value(x[i])-m)*scale
 			r.DGain[i] += float32(d * normed)
 			if r.DBias != nil {
 				r.DBias[i] += float32(d)
 			}
-			store(&dx[i], scale*(load(r.Gain[i])*d-centre(sum)-normed*dot/float64(r.Columns)))
+			store(&dx[i], scale*(kernels.Value(r.Gain[i])*d-centre(sum)-normed*dot/float64(r.Columns)))
 		}
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/realflops/realflops/kernels"
 )
 
 // AdamWStep is what package cpu has under the same name: rates, and corrections of a step's number.
@@ -102,7 +104,7 @@ func (s adamWSuite[T]) run(t *testing.T, where string, o adamWOperands[T], step 
 		t.Fatalf("%s: g was written to", where)
 	}
 	for i := range o.p {
-		p, m, v, g := float64(was.p[i]), float64(was.m[i]), float64(was.v[i]), float(was.g[i])
+		p, m, v, g := float64(was.p[i]), float64(was.m[i]), float64(was.v[i]), kernels.Value(was.g[i])
 		want := adamWOracle(p, m, v, g, step)
 		for j, got := range []float32{o.p[i], o.m[i], o.v[i]} {
 			if !want[j].holds(float64(got)) {
@@ -112,7 +114,7 @@ func (s adamWSuite[T]) run(t *testing.T, where string, o adamWOperands[T], step 
 		if o.copies == nil {
 			continue
 		}
-		if got, want := float(o.copies[i]), float(round[T](float64(o.p[i]))); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+		if got, want := kernels.Value(o.copies[i]), kernels.Value(round[T](float64(o.p[i]))); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("%s: w[%d] is %v, want %v, which is p %v rounded", where, i, got, want, o.p[i])
 		}
 	}

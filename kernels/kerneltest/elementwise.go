@@ -171,7 +171,7 @@ func (c *checker[T]) exactly(w Worst) float64 {
 		out[i] = make([]T, 1)
 	}
 	c.f(out, in)
-	return bigULP[T](float(out[w.Output][0]), bigValues(c.kernel, w.At)[w.Output])
+	return bigULP[T](kernels.Value(out[w.Output][0]), bigValues(c.kernel, w.At)[w.Output])
 }
 
 // Check holds outputs y of a kernel to its inputs x: it returns by how many ulp the worse of them errs, and an error where
@@ -186,7 +186,7 @@ func Check[T element](k kernels.Kernel, x, y []T) (Worst, error) {
 	in := floats(x)
 	var worst Worst
 	for i, v := range inDouble[k](doubleField, in) {
-		u, err := c64[T](k, in, i, float(y[i]), v)
+		u, err := c64[T](k, in, i, kernels.Value(y[i]), v)
 		if err != nil {
 			return worst, err
 		}
@@ -209,7 +209,7 @@ func c64[T element](k kernels.Kernel, in []float64, output int, got float64, v v
 		}
 		return 0, wrong(math.NaN())
 	}
-	if want := float(round[T](v.y)); math.IsInf(want, 0) || math.IsInf(got, 0) {
+	if want := kernels.Value(round[T](v.y)); math.IsInf(want, 0) || math.IsInf(got, 0) {
 		if want == got {
 			return 0, nil
 		}
@@ -283,13 +283,13 @@ func formatOf[T element]() format {
 func bitwise[T element]() map[kernels.Kernel]func(x []T) T {
 	return map[kernels.Kernel]func(x []T) T{
 		kernels.ReLU: func(x []T) T {
-			if float(x[0]) < 0 {
+			if kernels.Value(x[0]) < 0 {
 				return *new(T)
 			}
 			return x[0]
 		},
 		kernels.ReLUBackward: func(x []T) T {
-			if float(x[1]) > 0 {
+			if kernels.Value(x[1]) > 0 {
 				return x[0]
 			}
 			return *new(T)
@@ -303,21 +303,9 @@ func identical[T any](a, b T) bool { return slices.Equal(raw([]T{a}), raw([]T{b}
 func floats[T element](x []T) []float64 {
 	f := make([]float64, len(x))
 	for i, v := range x {
-		f[i] = float(v)
+		f[i] = kernels.Value(v)
 	}
 	return f
-}
-
-func float[T element](v T) float64 {
-	switch v := any(v).(type) {
-	case kernels.Float16:
-		return float64(v.Float32())
-	case kernels.BFloat16:
-		return float64(v.Float32())
-	case float32:
-		return float64(v)
-	}
-	panic("no such element")
 }
 
 func round[T element](v float64) T {

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/realflops/realflops/kernels"
 )
 
 // Arithmetic is what a product's instructions do that the types do not say.
@@ -174,7 +176,7 @@ func (s suite[T, C]) bounded(t *testing.T, shape Product) (worst float64) {
 	p := newProduct[T, C](s.form(shape), normal, s.Arithmetic)
 	k := float64(p.K)
 	for i, x := range p.solve(t, s.run) {
-		got := number(x)
+		got := kernels.Value(x)
 		bound := (k*u/(1-k*u)+k*0x1p-53)*p.magnitude[i] + k*tiny
 		miss := math.Abs(got - p.sum[i])
 		if !(miss <= bound) {

@@ -176,7 +176,7 @@ func stored[T Stored](x []float64) []T {
 		case *int8:
 			*p = int8(x[i])
 		}
-		x[i] = number(out[i])
+		x[i] = kernels.Value(out[i])
 	}
 	return out
 }
@@ -188,25 +188,6 @@ func unsigned(x []float64) {
 			x[i] += 256
 		}
 	}
-}
-
-// number is the value of an element.
-func number[E Stored | Summed](x E) float64 {
-	switch x := any(x).(type) {
-	case float64:
-		return x
-	case float32:
-		return float64(x)
-	case kernels.Float16:
-		return float64(x.Float32())
-	case kernels.BFloat16:
-		return float64(x.Float32())
-	case int8:
-		return float64(x)
-	case int32:
-		return float64(x)
-	}
-	panic("no such element")
 }
 
 // spoil fills C with what must not survive: NaN, and for integers any bits.
@@ -255,7 +236,7 @@ func (p product[T, C]) equal(t *testing.T, c []C) {
 		if _, ok := any(c[i]).(int32); ok {
 			want = float64(int32(int64(want)))
 		}
-		if got := number(c[i]); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+		if got := kernels.Value(c[i]); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("%v: C[%d,%d] of product %d is %v, not %v", p.Product, i/p.N%p.M, i%p.N, i/p.N/p.M, got, want)
 		}
 	}

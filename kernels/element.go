@@ -1,0 +1,25 @@
+package kernels
+
+// Element is what operands and results are stored as.
+type Element interface {
+	float64 | float32 | Float16 | BFloat16 | int8 | int32
+}
+
+// Value is the number that an element stands for, exactly.
+func Value[T Element](x T) float64 {
+	switch x := any(x).(type) {
+	case float32:
+		return float64(x)
+	case float64:
+		return x
+	case Float16:
+		return float64(x.Float32())
+	case BFloat16:
+		return float64(x.Float32())
+	case int8:
+		return float64(x)
+	case int32:
+		return float64(x)
+	}
+	panic("an element of no such type") // Element lists them
+}
