@@ -29,7 +29,7 @@ func processorWith(xcr0 uint64, permit error, without ...string) processor {
 		}
 	}
 	if xcr0 != 0 {
-		set(1, 0, ecx, osxsave)
+		set(1, 0, ecx, 27) // OSXSAVE (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, CPUID, leaf 1)
 	}
 	return processor{
 		leaf: func(leaf, subleaf uint32) [4]uint32 {

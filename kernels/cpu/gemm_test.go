@@ -200,6 +200,7 @@ func packedAhead[T Stored, C Summed](t *testing.T, engine *GEMM[T, C]) {
 	}
 }
 
+// TestRunPackedRefusesAnotherMatrix: another in one thing alone, and operands that do not hold theirs.
 func TestRunPackedRefusesAnotherMatrix(t *testing.T) {
 	p := NewPool(1)
 	defer p.Close()
@@ -209,26 +210,40 @@ func TestRunPackedRefusesAnotherMatrix(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	for _, c := range []struct {
+	blocked, twin := *g, *g
+	blocked.blocking = blocking{2 * g.MR, g.alignK(), g.NR}
+	other := *g.tiles
+	twin.tiles = &other
+	memory := make([]float32, 200)
+	const another = "gemm: B is packed ahead as 20x30, the plan "
+	for name, c := range map[string]struct {
+		g     *GEMM[float32, float32]
 		shape Product
+		c, a  []float32
 		want  string
 	}{
-		{Product{M: 2, N: 30, K: 20, Ahead: true}, ""},
-		{Product{M: 2, N: 20, K: 30, Ahead: true}, "gemm: B is packed ahead as 20x30, the plan (ahead: true) takes 30x20 of the same engine"},
-		{Product{M: 2, N: 30, K: 20}, "gemm: B is packed ahead as 20x30, the plan (ahead: false) takes 20x30 of the same engine"},
+		"the one":              {g, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:100], memory[:40], ""},
+		"fewer columns":        {g, Product{M: 2, N: 29, K: 20, Ahead: true}, memory[40:98], memory[:40], another + "(ahead: true) takes 20x29 of the same engine"},
+		"fewer rows":           {g, Product{M: 2, N: 30, K: 19, Ahead: true}, memory[40:100], memory[:38], another + "(ahead: true) takes 19x30 of the same engine"},
+		"not ahead":            {g, Product{M: 2, N: 30, K: 20}, memory[40:100], memory[:40], another + "(ahead: false) takes 20x30 of the same engine"},
+		"other blocks along k": {&blocked, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:100], memory[:40], another + "(ahead: true) takes 20x30 of the same engine"},
+		"another engine":       {&twin, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:100], memory[:40], another + "(ahead: true) takes 20x30 of the same engine"},
+		"a short C":            {g, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:99], memory[:40], "gemm: C holds 59 elements, 2x30 takes 60"},
+		"a short A":            {g, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:100], memory[:39], "gemm: A holds 39 elements, 2x20 takes 40"},
+		"A in C":               {g, Product{M: 2, N: 30, K: 20, Ahead: true}, memory[40:100], memory[1:41], "gemm: C overlaps A, they must not share memory"},
 	} {
-		plan, err := g.Plan(p, c.shape)
+		plan, err := c.g.Plan(p, c.shape)
 		if err != nil {
 			t.Fatal(err)
 		}
 		func() {
 			defer plan.Close()
 			defer func() {
-				if r, _ := recover().(string); r != c.want {
-					t.Errorf("%+v: panic is %q, not %q", c.shape, r, c.want)
+				if r := recover(); r != any(c.want) && (r != nil || c.want != "") {
+					t.Errorf("%s: panic is %v, not %q", name, r, c.want)
 				}
 			}()
-			plan.RunPacked(make([]float32, c.shape.M*c.shape.N), make([]float32, c.shape.M*c.shape.K), b)
+			plan.RunPacked(c.c[:len(c.c):len(c.c)], c.a[:len(c.a):len(c.a)], b)
 		}()
 	}
 }
