@@ -492,12 +492,12 @@ done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidFP32AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Y0
-	VBROADCASTSS all_41a00000<>+0(SB), Y1
-	VBROADCASTSS all_4e800000<>+0(SB), Y2
-	VBROADCASTSS all_49c00000<>+0(SB), Y3
-	VMOVUPS      powersLow_0_8<>+0(SB), Y4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Y3
+	VBROADCASTSS all_bf800000<>+0(SB), Y4
+	VBROADCASTSS all_3f000000<>+0(SB), Y4
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -506,118 +506,116 @@ TEXT ·sigmoidFP32AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVUPS      (DX), Y6
-	VMOVUPS      32(DX), Y7
-	VMINPS       Y6, Y1, Y6
-	VMINPS       Y7, Y1, Y7
-	VMAXPS       Y6, Y0, Y6
-	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VMOVAPS      Y3, Y9
-	VFMADD231PS  Y5, Y6, Y8
-	VFMADD231PS  Y5, Y7, Y9
-	VSUBPS       Y3, Y8, Y10
-	VSUBPS       Y3, Y9, Y11
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y7, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
-	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
-	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPSLLD       $0x14, Y8, Y12
-	VPSLLD       $0x14, Y9, Y13
-	VPADDD       Y12, Y10, Y10
-	VPADDD       Y13, Y11, Y11
-	VPERMPS      Y4, Y8, Y8
-	VPERMPS      Y4, Y9, Y9
-	VADDPS       Y8, Y6, Y6
-	VADDPS       Y9, Y7, Y7
-	VMULPS       Y6, Y10, Y8
-	VMULPS       Y7, Y11, Y9
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
-	VFMADD231PS  Y12, Y8, Y10
-	VFMADD231PS  Y13, Y9, Y11
-	VADDPS       Y2, Y10, Y6
-	VADDPS       Y2, Y11, Y7
-	VDIVPS       Y6, Y10, Y6
-	VDIVPS       Y7, Y11, Y7
-	VMOVUPS      Y6, (CX)
-	VMOVUPS      Y7, 32(CX)
-	ADDQ         $+64, CX
-	ADDQ         $+64, DX
-	SUBQ         $+16, AX
-	JGE          groups
+	VMOVUPS     (DX), Y4
+	VMOVUPS     32(DX), Y5
+	VPAND       all_7fffffff<>+0(SB), Y4, Y6
+	VPAND       all_7fffffff<>+0(SB), Y5, Y7
+	VPMAXUD     Y7, Y6, Y6
+	VPCMPGTD    all_42ac0000<>+0(SB), Y6, Y6
+	VPTEST      Y6, Y6
+	JNZ         far
+	VMOVAPS     Y4, Y4
+	VMOVAPS     Y5, Y5
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y4, Y6
+	VFMADD231PS Y1, Y5, Y7
+	VSUBPS      Y0, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y4
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y3, Y8, Y4
+	VFMADD231PS Y3, Y9, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y4
+	VMOVUPS     all_3f800000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+
+computed:
+	ADDQ $+64, CX
+	ADDQ $+64, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
 	JL   tail
 
 single:
-	VMOVUPS      (DX), Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VMOVUPS      Y6, (CX)
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+8, AX
-	JGE          single
+	VMOVUPS     (DX), Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVAPS     Y0, Y5
+	VFMADD231PS Y1, Y4, Y5
+	VSUBPS      Y0, Y5, Y6
+	VFMADD231PS Y2, Y6, Y4
+	VFMADD231PS Y3, Y6, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VDIVPS      Y6, Y4, Y4
+	VMOVUPS     Y4, (CX)
+	ADDQ        $+32, CX
+	ADDQ        $+32, DX
+	SUBQ        $+8, AX
+	JGE         single
 
 tail:
 	ADDQ $+8, AX
 	JZ   done
 
 element:
-	VBROADCASTSS (DX), Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VMOVSS       X6, (CX)
+	VBROADCASTSS (DX), Y4
+	VMOVUPS      all_41a00000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y5
+	VMOVUPS      all_c2da5763<>+0(SB), Y4
+	VMAXPS       Y5, Y4, Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y1, Y4, Y5
+	VSUBPS       Y0, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS      all_31000000<>+0(SB), Y4
+	VDIVPS       Y6, Y4, Y4
+	VMOVSS       X4, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
 	DECQ         AX
@@ -627,59 +625,50 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_c2d00000<>+0(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+4(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+8(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+12(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+16(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+20(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+24(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+28(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+32(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+36(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+40(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+44(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+48(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+52(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+56(SB)/4, $0xc2d00000
-DATA all_c2d00000<>+60(SB)/4, $0xc2d00000
-GLOBL all_c2d00000<>(SB), RODATA|NOPTR, $64
-
-DATA all_41a00000<>+0(SB)/4, $0x41a00000
-DATA all_41a00000<>+4(SB)/4, $0x41a00000
-DATA all_41a00000<>+8(SB)/4, $0x41a00000
-DATA all_41a00000<>+12(SB)/4, $0x41a00000
-DATA all_41a00000<>+16(SB)/4, $0x41a00000
-DATA all_41a00000<>+20(SB)/4, $0x41a00000
-DATA all_41a00000<>+24(SB)/4, $0x41a00000
-DATA all_41a00000<>+28(SB)/4, $0x41a00000
-DATA all_41a00000<>+32(SB)/4, $0x41a00000
-DATA all_41a00000<>+36(SB)/4, $0x41a00000
-DATA all_41a00000<>+40(SB)/4, $0x41a00000
-DATA all_41a00000<>+44(SB)/4, $0x41a00000
-DATA all_41a00000<>+48(SB)/4, $0x41a00000
-DATA all_41a00000<>+52(SB)/4, $0x41a00000
-DATA all_41a00000<>+56(SB)/4, $0x41a00000
-DATA all_41a00000<>+60(SB)/4, $0x41a00000
-GLOBL all_41a00000<>(SB), RODATA|NOPTR, $64
-
-DATA all_4e800000<>+0(SB)/4, $0x4e800000
-DATA all_4e800000<>+4(SB)/4, $0x4e800000
-DATA all_4e800000<>+8(SB)/4, $0x4e800000
-DATA all_4e800000<>+12(SB)/4, $0x4e800000
-DATA all_4e800000<>+16(SB)/4, $0x4e800000
-DATA all_4e800000<>+20(SB)/4, $0x4e800000
-DATA all_4e800000<>+24(SB)/4, $0x4e800000
-DATA all_4e800000<>+28(SB)/4, $0x4e800000
-DATA all_4e800000<>+32(SB)/4, $0x4e800000
-DATA all_4e800000<>+36(SB)/4, $0x4e800000
-DATA all_4e800000<>+40(SB)/4, $0x4e800000
-DATA all_4e800000<>+44(SB)/4, $0x4e800000
-DATA all_4e800000<>+48(SB)/4, $0x4e800000
-DATA all_4e800000<>+52(SB)/4, $0x4e800000
-DATA all_4e800000<>+56(SB)/4, $0x4e800000
-DATA all_4e800000<>+60(SB)/4, $0x4e800000
-GLOBL all_4e800000<>(SB), RODATA|NOPTR, $64
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y4, Y6, Y6
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y5, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y6, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVAPS     Y0, Y4
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y5, Y4
+	VFMADD231PS Y1, Y6, Y7
+	VSUBPS      Y0, Y4, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y5
+	VFMADD231PS Y2, Y9, Y6
+	VFMADD231PS Y3, Y8, Y5
+	VFMADD231PS Y3, Y9, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y4, Y5
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y4, Y4
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VMOVUPS     all_31000000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y5, 32(CX)
+	JMP         computed
 
 DATA all_49c00000<>+0(SB)/4, $0x49c00000
 DATA all_49c00000<>+4(SB)/4, $0x49c00000
@@ -699,33 +688,23 @@ DATA all_49c00000<>+56(SB)/4, $0x49c00000
 DATA all_49c00000<>+60(SB)/4, $0x49c00000
 GLOBL all_49c00000<>(SB), RODATA|NOPTR, $64
 
-DATA powersLow_0_8<>+0(SB)/4, $0x00000000
-DATA powersLow_0_8<>+4(SB)/4, $0xb24e0610
-DATA powersLow_0_8<>+8(SB)/4, $0x33092801
-DATA powersLow_0_8<>+12(SB)/4, $0xb3051aa8
-DATA powersLow_0_8<>+16(SB)/4, $0x329302ae
-DATA powersLow_0_8<>+20(SB)/4, $0x31b3d0e6
-DATA powersLow_0_8<>+24(SB)/4, $0xb27ce182
-DATA powersLow_0_8<>+28(SB)/4, $0xb1d290be
-GLOBL powersLow_0_8<>(SB), RODATA|NOPTR, $32
-
-DATA all_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
-DATA all_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
-GLOBL all_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+DATA all_bfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+32(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+36(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+40(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+44(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+48(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+52(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+56(SB)/4, $0xbfb8aa3b
+DATA all_bfb8aa3b<>+60(SB)/4, $0xbfb8aa3b
+GLOBL all_bfb8aa3b<>(SB), RODATA|NOPTR, $64
 
 DATA all_3f316000<>+0(SB)/4, $0x3f316000
 DATA all_3f316000<>+4(SB)/4, $0x3f316000
@@ -763,23 +742,23 @@ DATA all_3990bfbf<>+56(SB)/4, $0x3990bfbf
 DATA all_3990bfbf<>+60(SB)/4, $0x3990bfbf
 GLOBL all_3990bfbf<>(SB), RODATA|NOPTR, $64
 
-DATA all_3f800000<>+0(SB)/4, $0x3f800000
-DATA all_3f800000<>+4(SB)/4, $0x3f800000
-DATA all_3f800000<>+8(SB)/4, $0x3f800000
-DATA all_3f800000<>+12(SB)/4, $0x3f800000
-DATA all_3f800000<>+16(SB)/4, $0x3f800000
-DATA all_3f800000<>+20(SB)/4, $0x3f800000
-DATA all_3f800000<>+24(SB)/4, $0x3f800000
-DATA all_3f800000<>+28(SB)/4, $0x3f800000
-DATA all_3f800000<>+32(SB)/4, $0x3f800000
-DATA all_3f800000<>+36(SB)/4, $0x3f800000
-DATA all_3f800000<>+40(SB)/4, $0x3f800000
-DATA all_3f800000<>+44(SB)/4, $0x3f800000
-DATA all_3f800000<>+48(SB)/4, $0x3f800000
-DATA all_3f800000<>+52(SB)/4, $0x3f800000
-DATA all_3f800000<>+56(SB)/4, $0x3f800000
-DATA all_3f800000<>+60(SB)/4, $0x3f800000
-GLOBL all_3f800000<>(SB), RODATA|NOPTR, $64
+DATA all_bf800000<>+0(SB)/4, $0xbf800000
+DATA all_bf800000<>+4(SB)/4, $0xbf800000
+DATA all_bf800000<>+8(SB)/4, $0xbf800000
+DATA all_bf800000<>+12(SB)/4, $0xbf800000
+DATA all_bf800000<>+16(SB)/4, $0xbf800000
+DATA all_bf800000<>+20(SB)/4, $0xbf800000
+DATA all_bf800000<>+24(SB)/4, $0xbf800000
+DATA all_bf800000<>+28(SB)/4, $0xbf800000
+DATA all_bf800000<>+32(SB)/4, $0xbf800000
+DATA all_bf800000<>+36(SB)/4, $0xbf800000
+DATA all_bf800000<>+40(SB)/4, $0xbf800000
+DATA all_bf800000<>+44(SB)/4, $0xbf800000
+DATA all_bf800000<>+48(SB)/4, $0xbf800000
+DATA all_bf800000<>+52(SB)/4, $0xbf800000
+DATA all_bf800000<>+56(SB)/4, $0xbf800000
+DATA all_bf800000<>+60(SB)/4, $0xbf800000
+GLOBL all_bf800000<>(SB), RODATA|NOPTR, $64
 
 DATA all_3f000000<>+0(SB)/4, $0x3f000000
 DATA all_3f000000<>+4(SB)/4, $0x3f000000
@@ -799,23 +778,23 @@ DATA all_3f000000<>+56(SB)/4, $0x3f000000
 DATA all_3f000000<>+60(SB)/4, $0x3f000000
 GLOBL all_3f000000<>(SB), RODATA|NOPTR, $64
 
-DATA all_3e2aae12<>+0(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+4(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+8(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+12(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+16(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+20(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+24(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+28(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+32(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+36(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+40(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+44(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+48(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+52(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+56(SB)/4, $0x3e2aae12
-DATA all_3e2aae12<>+60(SB)/4, $0x3e2aae12
-GLOBL all_3e2aae12<>(SB), RODATA|NOPTR, $64
+DATA all_be2aae12<>+0(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+4(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+8(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+12(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+16(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+20(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+24(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+28(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+32(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+36(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+40(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+44(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+48(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+52(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+56(SB)/4, $0xbe2aae12
+DATA all_be2aae12<>+60(SB)/4, $0xbe2aae12
+GLOBL all_be2aae12<>(SB), RODATA|NOPTR, $64
 
 DATA all_3d2aa9ba<>+0(SB)/4, $0x3d2aa9ba
 DATA all_3d2aa9ba<>+4(SB)/4, $0x3d2aa9ba
@@ -835,32 +814,242 @@ DATA all_3d2aa9ba<>+56(SB)/4, $0x3d2aa9ba
 DATA all_3d2aa9ba<>+60(SB)/4, $0x3d2aa9ba
 GLOBL all_3d2aa9ba<>(SB), RODATA|NOPTR, $64
 
-DATA powers_30_8<>+0(SB)/4, $0x4e800000
-DATA powers_30_8<>+4(SB)/4, $0x4e7b95c2
-DATA powers_30_8<>+8(SB)/4, $0x4e7837f0
-DATA powers_30_8<>+12(SB)/4, $0x4e75fed7
-DATA powers_30_8<>+16(SB)/4, $0x4e7504f3
-DATA powers_30_8<>+20(SB)/4, $0x4e75672a
-DATA powers_30_8<>+24(SB)/4, $0x4e7744fd
-DATA powers_30_8<>+28(SB)/4, $0x4e7ac0c7
-GLOBL powers_30_8<>(SB), RODATA|NOPTR, $32
+DATA all_3ff4576c<>+0(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+4(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+8(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+12(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+16(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+20(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+24(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+28(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+32(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+36(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+40(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+44(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+48(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+52(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+56(SB)/4, $0x3ff4576c
+DATA all_3ff4576c<>+60(SB)/4, $0x3ff4576c
+GLOBL all_3ff4576c<>(SB), RODATA|NOPTR, $64
+
+DATA all_bff4576c<>+0(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+4(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+8(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+12(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+16(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+20(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+24(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+28(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+32(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+36(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+40(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+44(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+48(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+52(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+56(SB)/4, $0xbff4576c
+DATA all_bff4576c<>+60(SB)/4, $0xbff4576c
+GLOBL all_bff4576c<>(SB), RODATA|NOPTR, $64
+
+DATA all_3f74576c<>+0(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+4(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+8(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+12(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+16(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+20(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+24(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+28(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+32(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+36(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+40(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+44(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+48(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+52(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+56(SB)/4, $0x3f74576c
+DATA all_3f74576c<>+60(SB)/4, $0x3f74576c
+GLOBL all_3f74576c<>(SB), RODATA|NOPTR, $64
+
+DATA all_bea2e832<>+0(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+4(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+8(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+12(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+16(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+20(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+24(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+28(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+32(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+36(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+40(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+44(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+48(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+52(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+56(SB)/4, $0xbea2e832
+DATA all_bea2e832<>+60(SB)/4, $0xbea2e832
+GLOBL all_bea2e832<>(SB), RODATA|NOPTR, $64
+
+DATA all_3da2e40d<>+0(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+4(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+8(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+12(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+16(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+20(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+24(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+28(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+32(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+36(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+40(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+44(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+48(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+52(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+56(SB)/4, $0x3da2e40d
+DATA all_3da2e40d<>+60(SB)/4, $0x3da2e40d
+GLOBL all_3da2e40d<>(SB), RODATA|NOPTR, $64
+
+DATA led_powers_0_8<>+0(SB)/4, $0x3f061b7e
+DATA led_powers_0_8<>+4(SB)/4, $0x3f023ec2
+DATA led_powers_0_8<>+8(SB)/4, $0x3eff7b41
+DATA led_powers_0_8<>+12(SB)/4, $0x3efdea70
+DATA led_powers_0_8<>+16(SB)/4, $0x3efda810
+DATA led_powers_0_8<>+20(SB)/4, $0x3efed266
+DATA led_powers_0_8<>+24(SB)/4, $0x3f018a75
+DATA led_powers_0_8<>+28(SB)/4, $0x3f05f43c
+GLOBL led_powers_0_8<>(SB), RODATA|NOPTR, $32
+
+DATA all_3f800000<>+0(SB)/4, $0x3f800000
+DATA all_3f800000<>+4(SB)/4, $0x3f800000
+DATA all_3f800000<>+8(SB)/4, $0x3f800000
+DATA all_3f800000<>+12(SB)/4, $0x3f800000
+DATA all_3f800000<>+16(SB)/4, $0x3f800000
+DATA all_3f800000<>+20(SB)/4, $0x3f800000
+DATA all_3f800000<>+24(SB)/4, $0x3f800000
+DATA all_3f800000<>+28(SB)/4, $0x3f800000
+DATA all_3f800000<>+32(SB)/4, $0x3f800000
+DATA all_3f800000<>+36(SB)/4, $0x3f800000
+DATA all_3f800000<>+40(SB)/4, $0x3f800000
+DATA all_3f800000<>+44(SB)/4, $0x3f800000
+DATA all_3f800000<>+48(SB)/4, $0x3f800000
+DATA all_3f800000<>+52(SB)/4, $0x3f800000
+DATA all_3f800000<>+56(SB)/4, $0x3f800000
+DATA all_3f800000<>+60(SB)/4, $0x3f800000
+GLOBL all_3f800000<>(SB), RODATA|NOPTR, $64
+
+DATA all_7fffffff<>+0(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+4(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+8(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+12(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+16(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+20(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+24(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+28(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+32(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+36(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+40(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+44(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+48(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+52(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+56(SB)/4, $0x7fffffff
+DATA all_7fffffff<>+60(SB)/4, $0x7fffffff
+GLOBL all_7fffffff<>(SB), RODATA|NOPTR, $64
+
+DATA all_42ac0000<>+0(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+4(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+8(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+12(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+16(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+20(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+24(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+28(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+32(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+36(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+40(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+44(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+48(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+52(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+56(SB)/4, $0x42ac0000
+DATA all_42ac0000<>+60(SB)/4, $0x42ac0000
+GLOBL all_42ac0000<>(SB), RODATA|NOPTR, $64
+
+DATA led_powers_m29_8<>+0(SB)/4, $0x30861b7e
+DATA led_powers_m29_8<>+4(SB)/4, $0x30823ec2
+DATA led_powers_m29_8<>+8(SB)/4, $0x307f7b41
+DATA led_powers_m29_8<>+12(SB)/4, $0x307dea70
+DATA led_powers_m29_8<>+16(SB)/4, $0x307da810
+DATA led_powers_m29_8<>+20(SB)/4, $0x307ed266
+DATA led_powers_m29_8<>+24(SB)/4, $0x30818a75
+DATA led_powers_m29_8<>+28(SB)/4, $0x3085f43c
+GLOBL led_powers_m29_8<>(SB), RODATA|NOPTR, $32
+
+DATA all_31000000<>+0(SB)/4, $0x31000000
+DATA all_31000000<>+4(SB)/4, $0x31000000
+DATA all_31000000<>+8(SB)/4, $0x31000000
+DATA all_31000000<>+12(SB)/4, $0x31000000
+DATA all_31000000<>+16(SB)/4, $0x31000000
+DATA all_31000000<>+20(SB)/4, $0x31000000
+DATA all_31000000<>+24(SB)/4, $0x31000000
+DATA all_31000000<>+28(SB)/4, $0x31000000
+DATA all_31000000<>+32(SB)/4, $0x31000000
+DATA all_31000000<>+36(SB)/4, $0x31000000
+DATA all_31000000<>+40(SB)/4, $0x31000000
+DATA all_31000000<>+44(SB)/4, $0x31000000
+DATA all_31000000<>+48(SB)/4, $0x31000000
+DATA all_31000000<>+52(SB)/4, $0x31000000
+DATA all_31000000<>+56(SB)/4, $0x31000000
+DATA all_31000000<>+60(SB)/4, $0x31000000
+GLOBL all_31000000<>(SB), RODATA|NOPTR, $64
+
+DATA all_c2da5763<>+0(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+4(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+8(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+12(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+16(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+20(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+24(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+28(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+32(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+36(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+40(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+44(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+48(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+52(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+56(SB)/4, $0xc2da5763
+DATA all_c2da5763<>+60(SB)/4, $0xc2da5763
+GLOBL all_c2da5763<>(SB), RODATA|NOPTR, $64
+
+DATA all_41a00000<>+0(SB)/4, $0x41a00000
+DATA all_41a00000<>+4(SB)/4, $0x41a00000
+DATA all_41a00000<>+8(SB)/4, $0x41a00000
+DATA all_41a00000<>+12(SB)/4, $0x41a00000
+DATA all_41a00000<>+16(SB)/4, $0x41a00000
+DATA all_41a00000<>+20(SB)/4, $0x41a00000
+DATA all_41a00000<>+24(SB)/4, $0x41a00000
+DATA all_41a00000<>+28(SB)/4, $0x41a00000
+DATA all_41a00000<>+32(SB)/4, $0x41a00000
+DATA all_41a00000<>+36(SB)/4, $0x41a00000
+DATA all_41a00000<>+40(SB)/4, $0x41a00000
+DATA all_41a00000<>+44(SB)/4, $0x41a00000
+DATA all_41a00000<>+48(SB)/4, $0x41a00000
+DATA all_41a00000<>+52(SB)/4, $0x41a00000
+DATA all_41a00000<>+56(SB)/4, $0x41a00000
+DATA all_41a00000<>+60(SB)/4, $0x41a00000
+GLOBL all_41a00000<>(SB), RODATA|NOPTR, $64
 
 // func sigmoidFP32AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·sigmoidFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Z0
-	VBROADCASTSS all_41a00000<>+0(SB), Z1
-	VBROADCASTSS all_4e800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_0_16<>+0(SB), Z4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_3f800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_3e2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_30_16<>+0(SB), Z11
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z8
+	VBROADCASTSS all_31000000<>+0(SB), Z9
+	VBROADCASTSS all_c2da5763<>+0(SB), Z10
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -869,162 +1058,150 @@ TEXT ·sigmoidFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVUPS      (DX), Z12
-	VMOVUPS      64(DX), Z13
-	VMOVUPS      128(DX), Z14
-	VMOVUPS      192(DX), Z15
-	VMINPS       Z12, Z1, Z12
-	VMINPS       Z13, Z1, Z13
-	VMINPS       Z14, Z1, Z14
-	VMINPS       Z15, Z1, Z15
-	VMAXPS       Z12, Z0, Z12
-	VMAXPS       Z13, Z0, Z13
-	VMAXPS       Z14, Z0, Z14
-	VMAXPS       Z15, Z0, Z15
-	VMOVAPS      Z3, Z16
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z3, Z19
-	VFMADD231PS  Z5, Z12, Z16
-	VFMADD231PS  Z5, Z13, Z17
-	VFMADD231PS  Z5, Z14, Z18
-	VFMADD231PS  Z5, Z15, Z19
-	VSUBPS       Z3, Z16, Z20
-	VSUBPS       Z3, Z17, Z21
-	VSUBPS       Z3, Z18, Z22
-	VSUBPS       Z3, Z19, Z23
-	VMOVAPS      Z12, Z12
-	VMOVAPS      Z13, Z13
-	VMOVAPS      Z14, Z14
-	VMOVAPS      Z15, Z15
-	VFNMADD231PS Z6, Z20, Z12
-	VFNMADD231PS Z6, Z21, Z13
-	VFNMADD231PS Z6, Z22, Z14
-	VFNMADD231PS Z6, Z23, Z15
-	VFNMADD231PS Z7, Z20, Z12
-	VFNMADD231PS Z7, Z21, Z13
-	VFNMADD231PS Z7, Z22, Z14
-	VFNMADD231PS Z7, Z23, Z15
-	VPERMPS      Z11, Z16, Z20
-	VPERMPS      Z11, Z17, Z21
-	VPERMPS      Z11, Z18, Z22
-	VPERMPS      Z11, Z19, Z23
-	VPSLLD       $0x13, Z16, Z24
-	VPSLLD       $0x13, Z17, Z25
-	VPSLLD       $0x13, Z18, Z26
-	VPSLLD       $0x13, Z19, Z27
-	VPADDD       Z24, Z20, Z20
-	VPADDD       Z25, Z21, Z21
-	VPADDD       Z26, Z22, Z22
-	VPADDD       Z27, Z23, Z23
-	VPERMPS      Z4, Z16, Z16
-	VPERMPS      Z4, Z17, Z17
-	VPERMPS      Z4, Z18, Z18
-	VPERMPS      Z4, Z19, Z19
-	VADDPS       Z16, Z12, Z12
-	VADDPS       Z17, Z13, Z13
-	VADDPS       Z18, Z14, Z14
-	VADDPS       Z19, Z15, Z15
-	VMULPS       Z12, Z20, Z16
-	VMULPS       Z13, Z21, Z17
-	VMULPS       Z14, Z22, Z18
-	VMULPS       Z15, Z23, Z19
-	VMOVAPS      Z10, Z24
-	VMOVAPS      Z10, Z25
-	VMOVAPS      Z10, Z26
-	VMOVAPS      Z10, Z27
-	VFMADD213PS  Z9, Z12, Z24
-	VFMADD213PS  Z9, Z13, Z25
-	VFMADD213PS  Z9, Z14, Z26
-	VFMADD213PS  Z9, Z15, Z27
-	VFMADD213PS  Z8, Z12, Z24
-	VFMADD213PS  Z8, Z13, Z25
-	VFMADD213PS  Z8, Z14, Z26
-	VFMADD213PS  Z8, Z15, Z27
-	VFMADD231PS  Z24, Z16, Z20
-	VFMADD231PS  Z25, Z17, Z21
-	VFMADD231PS  Z26, Z18, Z22
-	VFMADD231PS  Z27, Z19, Z23
-	VADDPS       Z2, Z20, Z12
-	VADDPS       Z2, Z21, Z13
-	VADDPS       Z2, Z22, Z14
-	VADDPS       Z2, Z23, Z15
-	VDIVPS       Z12, Z20, Z12
-	VDIVPS       Z13, Z21, Z13
-	VDIVPS       Z14, Z22, Z14
-	VDIVPS       Z15, Z23, Z15
-	VMOVUPS      Z12, (AX)
-	VMOVUPS      Z13, 64(AX)
-	VMOVUPS      Z14, 128(AX)
-	VMOVUPS      Z15, 192(AX)
-	ADDQ         $+256, AX
-	ADDQ         $+256, DX
-	SUBQ         $+64, CX
-	JGE          groups
+	VMOVUPS     (DX), Z11
+	VMOVUPS     64(DX), Z12
+	VMOVUPS     128(DX), Z13
+	VMOVUPS     192(DX), Z14
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z11, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z11
+	VMINPS      Z12, Z11, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z13, Z12, Z12
+	VMOVUPS     all_41a00000<>+0(SB), Z13
+	VMINPS      Z14, Z13, Z13
+	VMAXPS      Z15, Z10, Z14
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+	VMOVAPS     Z0, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VFMADD231PS Z1, Z14, Z15
+	VFMADD231PS Z1, Z11, Z16
+	VFMADD231PS Z1, Z12, Z17
+	VFMADD231PS Z1, Z13, Z18
+	VSUBPS      Z0, Z15, Z19
+	VSUBPS      Z0, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VFMADD231PS Z2, Z19, Z14
+	VFMADD231PS Z2, Z20, Z11
+	VFMADD231PS Z2, Z21, Z12
+	VFMADD231PS Z2, Z22, Z13
+	VFMADD231PS Z3, Z19, Z14
+	VFMADD231PS Z3, Z20, Z11
+	VFMADD231PS Z3, Z21, Z12
+	VFMADD231PS Z3, Z22, Z13
+	VMOVAPS     Z7, Z19
+	VMOVAPS     Z7, Z20
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z14, Z19
+	VFMADD213PS Z6, Z11, Z20
+	VFMADD213PS Z6, Z12, Z21
+	VFMADD213PS Z6, Z13, Z22
+	VFMADD213PS Z5, Z14, Z19
+	VFMADD213PS Z5, Z11, Z20
+	VFMADD213PS Z5, Z12, Z21
+	VFMADD213PS Z5, Z13, Z22
+	VFMADD213PS Z4, Z14, Z19
+	VFMADD213PS Z4, Z11, Z20
+	VFMADD213PS Z4, Z12, Z21
+	VFMADD213PS Z4, Z13, Z22
+	VPERMPS     Z8, Z15, Z11
+	VPERMPS     Z8, Z16, Z12
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPSLLD      $0x13, Z15, Z15
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPADDD      Z15, Z11, Z11
+	VPADDD      Z16, Z12, Z12
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VFMADD213PS Z9, Z11, Z19
+	VFMADD213PS Z9, Z12, Z20
+	VFMADD213PS Z9, Z13, Z21
+	VFMADD213PS Z9, Z14, Z22
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z9, Z14
+	VDIVPS      Z19, Z11, Z11
+	VDIVPS      Z20, Z12, Z12
+	VDIVPS      Z21, Z13, Z13
+	VDIVPS      Z22, Z14, Z14
+	VMOVUPS     Z11, (AX)
+	VMOVUPS     Z12, 64(AX)
+	VMOVUPS     Z13, 128(AX)
+	VMOVUPS     Z14, 192(AX)
+	ADDQ        $+256, AX
+	ADDQ        $+256, DX
+	SUBQ        $+64, CX
+	JGE         groups
 
 singles:
 	ADDQ $+48, CX
 	JL   tail
 
 single:
-	VMOVUPS      (DX), Z12
-	VMINPS       Z12, Z1, Z12
-	VMAXPS       Z12, Z0, Z12
-	VMOVAPS      Z3, Z13
-	VFMADD231PS  Z5, Z12, Z13
-	VSUBPS       Z3, Z13, Z14
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z6, Z14, Z12
-	VFNMADD231PS Z7, Z14, Z12
-	VPERMPS      Z11, Z13, Z14
-	VPSLLD       $0x13, Z13, Z15
-	VPADDD       Z15, Z14, Z14
-	VPERMPS      Z4, Z13, Z13
-	VADDPS       Z13, Z12, Z12
-	VMULPS       Z12, Z14, Z13
-	VMOVAPS      Z10, Z15
-	VFMADD213PS  Z9, Z12, Z15
-	VFMADD213PS  Z8, Z12, Z15
-	VFMADD231PS  Z15, Z13, Z14
-	VADDPS       Z2, Z14, Z12
-	VDIVPS       Z12, Z14, Z12
-	VMOVUPS      Z12, (AX)
-	ADDQ         $+64, AX
-	ADDQ         $+64, DX
-	SUBQ         $+16, CX
-	JGE          single
+	VMOVUPS     (DX), Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z11
+	VMOVAPS     Z0, Z12
+	VFMADD231PS Z1, Z11, Z12
+	VSUBPS      Z0, Z12, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z8, Z12, Z11
+	VPSLLD      $0x13, Z12, Z12
+	VPADDD      Z12, Z11, Z11
+	VFMADD213PS Z9, Z11, Z13
+	VMOVAPS     Z9, Z11
+	VDIVPS      Z13, Z11, Z11
+	VMOVUPS     Z11, (AX)
+	ADDQ        $+64, AX
+	ADDQ        $+64, DX
+	SUBQ        $+16, CX
+	JGE         single
 
 tail:
 	ADDQ $+16, CX
 	JZ   done
 
 	// mask = 1<<n - 1
-	MOVQ         $0x00000001, BX
-	SHLQ         CL, BX
-	DECQ         BX
-	KMOVQ        BX, K1
-	VMOVUPS.Z    (DX), K1, Z12
-	VMINPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z6, Z3, Z0
-	VFNMADD231PS Z7, Z3, Z0
-	VPERMPS      Z11, Z1, Z3
-	VPSLLD       $0x13, Z1, Z5
-	VPADDD       Z5, Z3, Z3
-	VPERMPS      Z4, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMULPS       Z0, Z3, Z1
-	VMOVAPS      Z10, Z4
-	VFMADD213PS  Z9, Z0, Z4
-	VFMADD213PS  Z8, Z0, Z4
-	VFMADD231PS  Z4, Z1, Z3
-	VADDPS       Z2, Z3, Z0
-	VDIVPS       Z0, Z3, Z0
-	VMOVUPS      Z0, K1, (AX)
+	MOVQ        $0x00000001, BX
+	SHLQ        CL, BX
+	DECQ        BX
+	KMOVQ       BX, K1
+	VMOVUPS.Z   (DX), K1, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z10
+	VMOVAPS     Z0, Z11
+	VFMADD231PS Z1, Z10, Z11
+	VSUBPS      Z0, Z11, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     Z8, Z11, Z1
+	VPSLLD      $0x13, Z11, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS Z9, Z1, Z0
+	VMOVAPS     Z9, Z1
+	VDIVPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1048,24 +1225,6 @@ DATA all_49400000<>+56(SB)/4, $0x49400000
 DATA all_49400000<>+60(SB)/4, $0x49400000
 GLOBL all_49400000<>(SB), RODATA|NOPTR, $64
 
-DATA powersLow_0_16<>+0(SB)/4, $0x00000000
-DATA powersLow_0_16<>+4(SB)/4, $0x3346cb6a
-DATA powersLow_0_16<>+8(SB)/4, $0xb24e0610
-DATA powersLow_0_16<>+12(SB)/4, $0x334b2482
-DATA powersLow_0_16<>+16(SB)/4, $0x33092801
-DATA powersLow_0_16<>+20(SB)/4, $0x331b85f2
-DATA powersLow_0_16<>+24(SB)/4, $0xb3051aa8
-DATA powersLow_0_16<>+28(SB)/4, $0xb2006c56
-DATA powersLow_0_16<>+32(SB)/4, $0x329302ae
-DATA powersLow_0_16<>+36(SB)/4, $0xb302e5a2
-DATA powersLow_0_16<>+40(SB)/4, $0x31b3d0e6
-DATA powersLow_0_16<>+44(SB)/4, $0x31d1daf2
-DATA powersLow_0_16<>+48(SB)/4, $0xb27ce182
-DATA powersLow_0_16<>+52(SB)/4, $0xb1b4b0da
-DATA powersLow_0_16<>+56(SB)/4, $0xb1d290be
-DATA powersLow_0_16<>+60(SB)/4, $0x31b0a147
-GLOBL powersLow_0_16<>(SB), RODATA|NOPTR, $64
-
 DATA all_3f0000f6<>+0(SB)/4, $0x3f0000f6
 DATA all_3f0000f6<>+4(SB)/4, $0x3f0000f6
 DATA all_3f0000f6<>+8(SB)/4, $0x3f0000f6
@@ -1084,52 +1243,88 @@ DATA all_3f0000f6<>+56(SB)/4, $0x3f0000f6
 DATA all_3f0000f6<>+60(SB)/4, $0x3f0000f6
 GLOBL all_3f0000f6<>(SB), RODATA|NOPTR, $64
 
-DATA all_3e2aab0d<>+0(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+4(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+8(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+12(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+16(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+20(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+24(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+28(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+32(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+36(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+40(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+44(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+48(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+52(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+56(SB)/4, $0x3e2aab0d
-DATA all_3e2aab0d<>+60(SB)/4, $0x3e2aab0d
-GLOBL all_3e2aab0d<>(SB), RODATA|NOPTR, $64
+DATA all_be2aab0d<>+0(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+4(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+8(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+12(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+16(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+20(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+24(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+28(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+32(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+36(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+40(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+44(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+48(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+52(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+56(SB)/4, $0xbe2aab0d
+DATA all_be2aab0d<>+60(SB)/4, $0xbe2aab0d
+GLOBL all_be2aab0d<>(SB), RODATA|NOPTR, $64
 
-DATA powers_30_16<>+0(SB)/4, $0x4e800000
-DATA powers_30_16<>+4(SB)/4, $0x4e7daac3
-DATA powers_30_16<>+8(SB)/4, $0x4e7b95c2
-DATA powers_30_16<>+12(SB)/4, $0x4e79c3d3
-DATA powers_30_16<>+16(SB)/4, $0x4e7837f0
-DATA powers_30_16<>+20(SB)/4, $0x4e76f532
-DATA powers_30_16<>+24(SB)/4, $0x4e75fed7
-DATA powers_30_16<>+28(SB)/4, $0x4e75583f
-DATA powers_30_16<>+32(SB)/4, $0x4e7504f3
-DATA powers_30_16<>+36(SB)/4, $0x4e7508a4
-DATA powers_30_16<>+40(SB)/4, $0x4e75672a
-DATA powers_30_16<>+44(SB)/4, $0x4e76248c
-DATA powers_30_16<>+48(SB)/4, $0x4e7744fd
-DATA powers_30_16<>+52(SB)/4, $0x4e78ccdf
-DATA powers_30_16<>+56(SB)/4, $0x4e7ac0c7
-DATA powers_30_16<>+60(SB)/4, $0x4e7d257d
-GLOBL powers_30_16<>(SB), RODATA|NOPTR, $64
+DATA all_3f745942<>+0(SB)/4, $0x3f745942
+DATA all_3f745942<>+4(SB)/4, $0x3f745942
+DATA all_3f745942<>+8(SB)/4, $0x3f745942
+DATA all_3f745942<>+12(SB)/4, $0x3f745942
+DATA all_3f745942<>+16(SB)/4, $0x3f745942
+DATA all_3f745942<>+20(SB)/4, $0x3f745942
+DATA all_3f745942<>+24(SB)/4, $0x3f745942
+DATA all_3f745942<>+28(SB)/4, $0x3f745942
+DATA all_3f745942<>+32(SB)/4, $0x3f745942
+DATA all_3f745942<>+36(SB)/4, $0x3f745942
+DATA all_3f745942<>+40(SB)/4, $0x3f745942
+DATA all_3f745942<>+44(SB)/4, $0x3f745942
+DATA all_3f745942<>+48(SB)/4, $0x3f745942
+DATA all_3f745942<>+52(SB)/4, $0x3f745942
+DATA all_3f745942<>+56(SB)/4, $0x3f745942
+DATA all_3f745942<>+60(SB)/4, $0x3f745942
+GLOBL all_3f745942<>(SB), RODATA|NOPTR, $64
+
+DATA all_bea2e550<>+0(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+4(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+8(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+12(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+16(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+20(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+24(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+28(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+32(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+36(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+40(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+44(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+48(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+52(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+56(SB)/4, $0xbea2e550
+DATA all_bea2e550<>+60(SB)/4, $0xbea2e550
+GLOBL all_bea2e550<>(SB), RODATA|NOPTR, $64
+
+DATA led_powers_m29_16<>+0(SB)/4, $0x30861b7e
+DATA led_powers_m29_16<>+4(SB)/4, $0x30840b7a
+DATA led_powers_m29_16<>+8(SB)/4, $0x30823ec2
+DATA led_powers_m29_16<>+12(SB)/4, $0x3080b850
+DATA led_powers_m29_16<>+16(SB)/4, $0x307f7b41
+DATA led_powers_m29_16<>+20(SB)/4, $0x307e8ad5
+DATA led_powers_m29_16<>+24(SB)/4, $0x307dea70
+DATA led_powers_m29_16<>+28(SB)/4, $0x307d9d9d
+DATA led_powers_m29_16<>+32(SB)/4, $0x307da810
+DATA led_powers_m29_16<>+36(SB)/4, $0x307e0da5
+DATA led_powers_m29_16<>+40(SB)/4, $0x307ed266
+DATA led_powers_m29_16<>+44(SB)/4, $0x307ffa89
+DATA led_powers_m29_16<>+48(SB)/4, $0x30818a75
+DATA led_powers_m29_16<>+52(SB)/4, $0x308386c2
+DATA led_powers_m29_16<>+56(SB)/4, $0x3085f43c
+DATA led_powers_m29_16<>+60(SB)/4, $0x30886bf3
+GLOBL led_powers_m29_16<>(SB), RODATA|NOPTR, $64
 
 // func sigmoidFP16AVX2<>()
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·sigmoidFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Y0
-	VBROADCASTSS all_41a00000<>+0(SB), Y1
-	VBROADCASTSS all_4e800000<>+0(SB), Y2
-	VBROADCASTSS all_49c00000<>+0(SB), Y3
-	VMOVUPS      powersLow_0_8<>+0(SB), Y4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Y3
+	VBROADCASTSS all_bf800000<>+0(SB), Y4
+	VBROADCASTSS all_3f000000<>+0(SB), Y4
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -1138,120 +1333,118 @@ TEXT ·sigmoidFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VCVTPH2PS    (DX), Y6
-	VCVTPH2PS    16(DX), Y7
-	VMINPS       Y6, Y1, Y6
-	VMINPS       Y7, Y1, Y7
-	VMAXPS       Y6, Y0, Y6
-	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VMOVAPS      Y3, Y9
-	VFMADD231PS  Y5, Y6, Y8
-	VFMADD231PS  Y5, Y7, Y9
-	VSUBPS       Y3, Y8, Y10
-	VSUBPS       Y3, Y9, Y11
-	VMOVAPS      Y6, Y6
-	VMOVAPS      Y7, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
-	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
-	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPSLLD       $0x14, Y8, Y12
-	VPSLLD       $0x14, Y9, Y13
-	VPADDD       Y12, Y10, Y10
-	VPADDD       Y13, Y11, Y11
-	VPERMPS      Y4, Y8, Y8
-	VPERMPS      Y4, Y9, Y9
-	VADDPS       Y8, Y6, Y6
-	VADDPS       Y9, Y7, Y7
-	VMULPS       Y6, Y10, Y8
-	VMULPS       Y7, Y11, Y9
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
-	VFMADD231PS  Y12, Y8, Y10
-	VFMADD231PS  Y13, Y9, Y11
-	VADDPS       Y2, Y10, Y6
-	VADDPS       Y2, Y11, Y7
-	VDIVPS       Y6, Y10, Y6
-	VDIVPS       Y7, Y11, Y7
-	VCVTPS2PH    $0x00, Y6, (CX)
-	VCVTPS2PH    $0x00, Y7, 16(CX)
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+16, AX
-	JGE          groups
+	VCVTPH2PS   (DX), Y4
+	VCVTPH2PS   16(DX), Y5
+	VPAND       all_7fffffff<>+0(SB), Y4, Y6
+	VPAND       all_7fffffff<>+0(SB), Y5, Y7
+	VPMAXUD     Y7, Y6, Y6
+	VPCMPGTD    all_42ac0000<>+0(SB), Y6, Y6
+	VPTEST      Y6, Y6
+	JNZ         far
+	VMOVAPS     Y4, Y4
+	VMOVAPS     Y5, Y5
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y4, Y6
+	VFMADD231PS Y1, Y5, Y7
+	VSUBPS      Y0, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y4
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y3, Y8, Y4
+	VFMADD231PS Y3, Y9, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y4
+	VMOVUPS     all_3f800000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VCVTPS2PH   $0x00, Y4, (CX)
+	VCVTPS2PH   $0x00, Y5, 16(CX)
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
 	JL   tail
 
 single:
-	VCVTPH2PS    (DX), Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VCVTPS2PH    $0x00, Y6, (CX)
-	ADDQ         $+16, CX
-	ADDQ         $+16, DX
-	SUBQ         $+8, AX
-	JGE          single
+	VCVTPH2PS   (DX), Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVAPS     Y0, Y5
+	VFMADD231PS Y1, Y4, Y5
+	VSUBPS      Y0, Y5, Y6
+	VFMADD231PS Y2, Y6, Y4
+	VFMADD231PS Y3, Y6, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VDIVPS      Y6, Y4, Y4
+	VCVTPS2PH   $0x00, Y4, (CX)
+	ADDQ        $+16, CX
+	ADDQ        $+16, DX
+	SUBQ        $+8, AX
+	JGE         single
 
 tail:
 	ADDQ $+8, AX
 	JZ   done
 
 element:
-	VPBROADCASTW (DX), Y6
-	VCVTPH2PS    X6, Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VCVTPS2PH    $0x00, X6, X6
-	VPEXTRW      $0x00, X6, (CX)
+	VPBROADCASTW (DX), Y4
+	VCVTPH2PS    X4, Y4
+	VMOVUPS      all_41a00000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y5
+	VMOVUPS      all_c2da5763<>+0(SB), Y4
+	VMAXPS       Y5, Y4, Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y1, Y4, Y5
+	VSUBPS       Y0, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS      all_31000000<>+0(SB), Y4
+	VDIVPS       Y6, Y4, Y4
+	VCVTPS2PH    $0x00, X4, X4
+	VPEXTRW      $0x00, X4, (CX)
 	ADDQ         $+2, CX
 	ADDQ         $+2, DX
 	DECQ         AX
@@ -1261,22 +1454,69 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y4, Y6, Y6
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y5, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y6, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVAPS     Y0, Y4
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y5, Y4
+	VFMADD231PS Y1, Y6, Y7
+	VSUBPS      Y0, Y4, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y5
+	VFMADD231PS Y2, Y9, Y6
+	VFMADD231PS Y3, Y8, Y5
+	VFMADD231PS Y3, Y9, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y4, Y5
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y4, Y4
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y4, Y5, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VMOVUPS     all_31000000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VCVTPS2PH   $0x00, Y4, (CX)
+	VCVTPS2PH   $0x00, Y5, 16(CX)
+	JMP         computed
+
 // func sigmoidFP16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·sigmoidFP16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Z0
-	VBROADCASTSS all_41a00000<>+0(SB), Z1
-	VBROADCASTSS all_4e800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_0_16<>+0(SB), Z4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_3f800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_3e2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_30_16<>+0(SB), Z11
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z8
+	VBROADCASTSS all_31000000<>+0(SB), Z9
+	VBROADCASTSS all_c2da5763<>+0(SB), Z10
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -1285,162 +1525,150 @@ TEXT ·sigmoidFP16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VCVTPH2PS    (DX), Z12
-	VCVTPH2PS    32(DX), Z13
-	VCVTPH2PS    64(DX), Z14
-	VCVTPH2PS    96(DX), Z15
-	VMINPS       Z12, Z1, Z12
-	VMINPS       Z13, Z1, Z13
-	VMINPS       Z14, Z1, Z14
-	VMINPS       Z15, Z1, Z15
-	VMAXPS       Z12, Z0, Z12
-	VMAXPS       Z13, Z0, Z13
-	VMAXPS       Z14, Z0, Z14
-	VMAXPS       Z15, Z0, Z15
-	VMOVAPS      Z3, Z16
-	VMOVAPS      Z3, Z17
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z3, Z19
-	VFMADD231PS  Z5, Z12, Z16
-	VFMADD231PS  Z5, Z13, Z17
-	VFMADD231PS  Z5, Z14, Z18
-	VFMADD231PS  Z5, Z15, Z19
-	VSUBPS       Z3, Z16, Z20
-	VSUBPS       Z3, Z17, Z21
-	VSUBPS       Z3, Z18, Z22
-	VSUBPS       Z3, Z19, Z23
-	VMOVAPS      Z12, Z12
-	VMOVAPS      Z13, Z13
-	VMOVAPS      Z14, Z14
-	VMOVAPS      Z15, Z15
-	VFNMADD231PS Z6, Z20, Z12
-	VFNMADD231PS Z6, Z21, Z13
-	VFNMADD231PS Z6, Z22, Z14
-	VFNMADD231PS Z6, Z23, Z15
-	VFNMADD231PS Z7, Z20, Z12
-	VFNMADD231PS Z7, Z21, Z13
-	VFNMADD231PS Z7, Z22, Z14
-	VFNMADD231PS Z7, Z23, Z15
-	VPERMPS      Z11, Z16, Z20
-	VPERMPS      Z11, Z17, Z21
-	VPERMPS      Z11, Z18, Z22
-	VPERMPS      Z11, Z19, Z23
-	VPSLLD       $0x13, Z16, Z24
-	VPSLLD       $0x13, Z17, Z25
-	VPSLLD       $0x13, Z18, Z26
-	VPSLLD       $0x13, Z19, Z27
-	VPADDD       Z24, Z20, Z20
-	VPADDD       Z25, Z21, Z21
-	VPADDD       Z26, Z22, Z22
-	VPADDD       Z27, Z23, Z23
-	VPERMPS      Z4, Z16, Z16
-	VPERMPS      Z4, Z17, Z17
-	VPERMPS      Z4, Z18, Z18
-	VPERMPS      Z4, Z19, Z19
-	VADDPS       Z16, Z12, Z12
-	VADDPS       Z17, Z13, Z13
-	VADDPS       Z18, Z14, Z14
-	VADDPS       Z19, Z15, Z15
-	VMULPS       Z12, Z20, Z16
-	VMULPS       Z13, Z21, Z17
-	VMULPS       Z14, Z22, Z18
-	VMULPS       Z15, Z23, Z19
-	VMOVAPS      Z10, Z24
-	VMOVAPS      Z10, Z25
-	VMOVAPS      Z10, Z26
-	VMOVAPS      Z10, Z27
-	VFMADD213PS  Z9, Z12, Z24
-	VFMADD213PS  Z9, Z13, Z25
-	VFMADD213PS  Z9, Z14, Z26
-	VFMADD213PS  Z9, Z15, Z27
-	VFMADD213PS  Z8, Z12, Z24
-	VFMADD213PS  Z8, Z13, Z25
-	VFMADD213PS  Z8, Z14, Z26
-	VFMADD213PS  Z8, Z15, Z27
-	VFMADD231PS  Z24, Z16, Z20
-	VFMADD231PS  Z25, Z17, Z21
-	VFMADD231PS  Z26, Z18, Z22
-	VFMADD231PS  Z27, Z19, Z23
-	VADDPS       Z2, Z20, Z12
-	VADDPS       Z2, Z21, Z13
-	VADDPS       Z2, Z22, Z14
-	VADDPS       Z2, Z23, Z15
-	VDIVPS       Z12, Z20, Z12
-	VDIVPS       Z13, Z21, Z13
-	VDIVPS       Z14, Z22, Z14
-	VDIVPS       Z15, Z23, Z15
-	VCVTPS2PH    $0x00, Z12, (AX)
-	VCVTPS2PH    $0x00, Z13, 32(AX)
-	VCVTPS2PH    $0x00, Z14, 64(AX)
-	VCVTPS2PH    $0x00, Z15, 96(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	SUBQ         $+64, CX
-	JGE          groups
+	VCVTPH2PS   (DX), Z11
+	VCVTPH2PS   32(DX), Z12
+	VCVTPH2PS   64(DX), Z13
+	VCVTPH2PS   96(DX), Z14
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z11, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z11
+	VMINPS      Z12, Z11, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z13, Z12, Z12
+	VMOVUPS     all_41a00000<>+0(SB), Z13
+	VMINPS      Z14, Z13, Z13
+	VMAXPS      Z15, Z10, Z14
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z13, Z10, Z13
+	VMOVAPS     Z0, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VFMADD231PS Z1, Z14, Z15
+	VFMADD231PS Z1, Z11, Z16
+	VFMADD231PS Z1, Z12, Z17
+	VFMADD231PS Z1, Z13, Z18
+	VSUBPS      Z0, Z15, Z19
+	VSUBPS      Z0, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VFMADD231PS Z2, Z19, Z14
+	VFMADD231PS Z2, Z20, Z11
+	VFMADD231PS Z2, Z21, Z12
+	VFMADD231PS Z2, Z22, Z13
+	VFMADD231PS Z3, Z19, Z14
+	VFMADD231PS Z3, Z20, Z11
+	VFMADD231PS Z3, Z21, Z12
+	VFMADD231PS Z3, Z22, Z13
+	VMOVAPS     Z7, Z19
+	VMOVAPS     Z7, Z20
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z14, Z19
+	VFMADD213PS Z6, Z11, Z20
+	VFMADD213PS Z6, Z12, Z21
+	VFMADD213PS Z6, Z13, Z22
+	VFMADD213PS Z5, Z14, Z19
+	VFMADD213PS Z5, Z11, Z20
+	VFMADD213PS Z5, Z12, Z21
+	VFMADD213PS Z5, Z13, Z22
+	VFMADD213PS Z4, Z14, Z19
+	VFMADD213PS Z4, Z11, Z20
+	VFMADD213PS Z4, Z12, Z21
+	VFMADD213PS Z4, Z13, Z22
+	VPERMPS     Z8, Z15, Z11
+	VPERMPS     Z8, Z16, Z12
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPSLLD      $0x13, Z15, Z15
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPADDD      Z15, Z11, Z11
+	VPADDD      Z16, Z12, Z12
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VFMADD213PS Z9, Z11, Z19
+	VFMADD213PS Z9, Z12, Z20
+	VFMADD213PS Z9, Z13, Z21
+	VFMADD213PS Z9, Z14, Z22
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z9, Z14
+	VDIVPS      Z19, Z11, Z11
+	VDIVPS      Z20, Z12, Z12
+	VDIVPS      Z21, Z13, Z13
+	VDIVPS      Z22, Z14, Z14
+	VCVTPS2PH   $0x00, Z11, (AX)
+	VCVTPS2PH   $0x00, Z12, 32(AX)
+	VCVTPS2PH   $0x00, Z13, 64(AX)
+	VCVTPS2PH   $0x00, Z14, 96(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	SUBQ        $+64, CX
+	JGE         groups
 
 singles:
 	ADDQ $+48, CX
 	JL   tail
 
 single:
-	VCVTPH2PS    (DX), Z12
-	VMINPS       Z12, Z1, Z12
-	VMAXPS       Z12, Z0, Z12
-	VMOVAPS      Z3, Z13
-	VFMADD231PS  Z5, Z12, Z13
-	VSUBPS       Z3, Z13, Z14
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z6, Z14, Z12
-	VFNMADD231PS Z7, Z14, Z12
-	VPERMPS      Z11, Z13, Z14
-	VPSLLD       $0x13, Z13, Z15
-	VPADDD       Z15, Z14, Z14
-	VPERMPS      Z4, Z13, Z13
-	VADDPS       Z13, Z12, Z12
-	VMULPS       Z12, Z14, Z13
-	VMOVAPS      Z10, Z15
-	VFMADD213PS  Z9, Z12, Z15
-	VFMADD213PS  Z8, Z12, Z15
-	VFMADD231PS  Z15, Z13, Z14
-	VADDPS       Z2, Z14, Z12
-	VDIVPS       Z12, Z14, Z12
-	VCVTPS2PH    $0x00, Z12, (AX)
-	ADDQ         $+32, AX
-	ADDQ         $+32, DX
-	SUBQ         $+16, CX
-	JGE          single
+	VCVTPH2PS   (DX), Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z11
+	VMOVAPS     Z0, Z12
+	VFMADD231PS Z1, Z11, Z12
+	VSUBPS      Z0, Z12, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z8, Z12, Z11
+	VPSLLD      $0x13, Z12, Z12
+	VPADDD      Z12, Z11, Z11
+	VFMADD213PS Z9, Z11, Z13
+	VMOVAPS     Z9, Z11
+	VDIVPS      Z13, Z11, Z11
+	VCVTPS2PH   $0x00, Z11, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, CX
+	JGE         single
 
 tail:
 	ADDQ $+16, CX
 	JZ   done
 
 	// mask = 1<<n - 1
-	MOVQ         $0x00000001, BX
-	SHLQ         CL, BX
-	DECQ         BX
-	KMOVQ        BX, K1
-	VCVTPH2PS.Z  (DX), K1, Z12
-	VMINPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z6, Z3, Z0
-	VFNMADD231PS Z7, Z3, Z0
-	VPERMPS      Z11, Z1, Z3
-	VPSLLD       $0x13, Z1, Z5
-	VPADDD       Z5, Z3, Z3
-	VPERMPS      Z4, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMULPS       Z0, Z3, Z1
-	VMOVAPS      Z10, Z4
-	VFMADD213PS  Z9, Z0, Z4
-	VFMADD213PS  Z8, Z0, Z4
-	VFMADD231PS  Z4, Z1, Z3
-	VADDPS       Z2, Z3, Z0
-	VDIVPS       Z0, Z3, Z0
-	VCVTPS2PH    $0x00, Z0, K1, (AX)
+	MOVQ        $0x00000001, BX
+	SHLQ        CL, BX
+	DECQ        BX
+	KMOVQ       BX, K1
+	VCVTPH2PS.Z (DX), K1, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z10
+	VMOVAPS     Z0, Z11
+	VFMADD231PS Z1, Z10, Z11
+	VSUBPS      Z0, Z11, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     Z8, Z11, Z1
+	VPSLLD      $0x13, Z11, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS Z9, Z1, Z0
+	VMOVAPS     Z9, Z1
+	VDIVPS      Z0, Z1, Z0
+	VCVTPS2PH   $0x00, Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1450,12 +1678,12 @@ done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidBF16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Y0
-	VBROADCASTSS all_41a00000<>+0(SB), Y1
-	VBROADCASTSS all_4e800000<>+0(SB), Y2
-	VBROADCASTSS all_49c00000<>+0(SB), Y3
-	VMOVUPS      powersLow_0_8<>+0(SB), Y4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Y3
+	VBROADCASTSS all_bf800000<>+0(SB), Y4
+	VBROADCASTSS all_3f000000<>+0(SB), Y4
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -1464,141 +1692,139 @@ TEXT ·sigmoidBF16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU      (DX), Y6
-	VPSLLD       $0x10, Y6, Y7
-	VPAND        all_ffff0000<>+0(SB), Y6, Y6
-	VMINPS       Y7, Y1, Y7
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y7, Y0, Y7
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y8
-	VMOVAPS      Y3, Y9
-	VFMADD231PS  Y5, Y7, Y8
-	VFMADD231PS  Y5, Y6, Y9
-	VSUBPS       Y3, Y8, Y10
-	VSUBPS       Y3, Y9, Y11
-	VMOVAPS      Y7, Y7
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y7
-	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y7
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y8, Y10
-	VPERMPS      powers_30_8<>+0(SB), Y9, Y11
-	VPSLLD       $0x14, Y8, Y12
-	VPSLLD       $0x14, Y9, Y13
-	VPADDD       Y12, Y10, Y10
-	VPADDD       Y13, Y11, Y11
-	VPERMPS      Y4, Y8, Y8
-	VPERMPS      Y4, Y9, Y9
-	VADDPS       Y8, Y7, Y7
-	VADDPS       Y9, Y6, Y6
-	VMULPS       Y7, Y10, Y8
-	VMULPS       Y6, Y11, Y9
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y13
-	VFMADD231PS  Y12, Y8, Y10
-	VFMADD231PS  Y13, Y9, Y11
-	VADDPS       Y2, Y10, Y6
-	VADDPS       Y2, Y11, Y7
-	VDIVPS       Y6, Y10, Y6
-	VDIVPS       Y7, Y11, Y7
-	VPSRLD       $0x10, Y6, Y8
-	VPSRLD       $0x10, Y7, Y9
-	VPAND        all_00000001<>+0(SB), Y8, Y8
-	VPAND        all_00000001<>+0(SB), Y9, Y9
-	VPADDD       all_00007fff<>+0(SB), Y6, Y6
-	VPADDD       all_00007fff<>+0(SB), Y7, Y7
-	VPADDD       Y8, Y6, Y6
-	VPADDD       Y9, Y7, Y7
-	VPSRLD       $0x10, Y6, Y6
-	VPBLENDW     $0xaa, Y7, Y6, Y6
-	VMOVDQU      Y6, (CX)
-	ADDQ         $+32, CX
-	ADDQ         $+32, DX
-	SUBQ         $+16, AX
-	JGE          groups
+	VMOVDQU     (DX), Y4
+	VPSLLD      $0x10, Y4, Y5
+	VPAND       all_ffff0000<>+0(SB), Y4, Y4
+	VPAND       all_7fffffff<>+0(SB), Y5, Y6
+	VPAND       all_7fffffff<>+0(SB), Y4, Y7
+	VPMAXUD     Y7, Y6, Y6
+	VPCMPGTD    all_42ac0000<>+0(SB), Y6, Y6
+	VPTEST      Y6, Y6
+	JNZ         far
+	VMOVAPS     Y5, Y5
+	VMOVAPS     Y4, Y4
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y5, Y6
+	VFMADD231PS Y1, Y4, Y7
+	VSUBPS      Y0, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y5
+	VFMADD231PS Y2, Y9, Y4
+	VFMADD231PS Y3, Y8, Y5
+	VFMADD231PS Y3, Y9, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VMOVUPS     all_3f800000<>+0(SB), Y4
+	VMOVUPS     all_3f800000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VPSRLD      $0x10, Y4, Y6
+	VPSRLD      $0x10, Y5, Y7
+	VPAND       all_00000001<>+0(SB), Y6, Y6
+	VPAND       all_00000001<>+0(SB), Y7, Y7
+	VPADDD      all_00007fff<>+0(SB), Y4, Y4
+	VPADDD      all_00007fff<>+0(SB), Y5, Y5
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPBLENDW    $0xaa, Y5, Y4, Y4
+	VMOVDQU     Y4, (CX)
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
 	JL   tail
 
 single:
-	VPMOVZXWD    (DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VPSRLD       $0x10, Y6, Y7
-	VPAND        all_00000001<>+0(SB), Y7, Y7
-	VPADDD       all_00007fff<>+0(SB), Y6, Y6
-	VPADDD       Y7, Y6, Y6
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y6, Y6
-	VPERMQ       $0x08, Y6, Y6
-	VMOVDQU      X6, (CX)
-	ADDQ         $+16, CX
-	ADDQ         $+16, DX
-	SUBQ         $+8, AX
-	JGE          single
+	VPMOVZXWD   (DX), Y4
+	VPSLLD      $0x10, Y4, Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVAPS     Y0, Y5
+	VFMADD231PS Y1, Y4, Y5
+	VSUBPS      Y0, Y5, Y6
+	VFMADD231PS Y2, Y6, Y4
+	VFMADD231PS Y3, Y6, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD      $0x14, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VDIVPS      Y6, Y4, Y4
+	VPSRLD      $0x10, Y4, Y5
+	VPAND       all_00000001<>+0(SB), Y5, Y5
+	VPADDD      all_00007fff<>+0(SB), Y4, Y4
+	VPADDD      Y5, Y4, Y4
+	VPSRLD      $0x10, Y4, Y4
+	VPACKUSDW   Y4, Y4, Y4
+	VPERMQ      $0x08, Y4, Y4
+	VMOVDQU     X4, (CX)
+	ADDQ        $+16, CX
+	ADDQ        $+16, DX
+	SUBQ        $+8, AX
+	JGE         single
 
 tail:
 	ADDQ $+8, AX
 	JZ   done
 
 element:
-	VPBROADCASTW (DX), Y6
-	VPSLLD       $0x10, Y6, Y6
-	VMINPS       Y6, Y1, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVAPS      Y3, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VSUBPS       Y3, Y7, Y8
-	VMOVAPS      Y6, Y6
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y6
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
-	VPERMPS      powers_30_8<>+0(SB), Y7, Y8
-	VPSLLD       $0x14, Y7, Y9
-	VPADDD       Y9, Y8, Y8
-	VPERMPS      Y4, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VMULPS       Y6, Y8, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y9
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f000000<>+0(SB), Y6, Y9
-	VFMADD213PS  all_3f800000<>+0(SB), Y6, Y9
-	VFMADD231PS  Y9, Y7, Y8
-	VADDPS       Y2, Y8, Y6
-	VDIVPS       Y6, Y8, Y6
-	VPSRLD       $0x10, Y6, Y7
-	VPAND        all_00000001<>+0(SB), Y7, Y7
-	VPADDD       all_00007fff<>+0(SB), Y6, Y6
-	VPADDD       Y7, Y6, Y6
-	VPEXTRW      $0x01, X6, (CX)
+	VPBROADCASTW (DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VMOVUPS      all_41a00000<>+0(SB), Y5
+	VMINPS       Y4, Y5, Y5
+	VMOVUPS      all_c2da5763<>+0(SB), Y4
+	VMAXPS       Y5, Y4, Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y1, Y4, Y5
+	VSUBPS       Y0, Y5, Y6
+	VFMADD231PS  Y2, Y6, Y4
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y4, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y4, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y5, Y4
+	VPSLLD       $0x14, Y5, Y5
+	VPADDD       Y5, Y4, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VMOVUPS      all_31000000<>+0(SB), Y4
+	VDIVPS       Y6, Y4, Y4
+	VPSRLD       $0x10, Y4, Y5
+	VPAND        all_00000001<>+0(SB), Y5, Y5
+	VPADDD       all_00007fff<>+0(SB), Y4, Y4
+	VPADDD       Y5, Y4, Y4
+	VPEXTRW      $0x01, X4, (CX)
 	ADDQ         $+2, CX
 	ADDQ         $+2, DX
 	DECQ         AX
@@ -1607,6 +1833,60 @@ element:
 done:
 	VZEROUPPER
 	RET
+
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y5, Y6, Y6
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y6, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y5, Y6, Y6
+	VMOVAPS     Y0, Y5
+	VMOVAPS     Y0, Y7
+	VFMADD231PS Y1, Y4, Y5
+	VFMADD231PS Y1, Y6, Y7
+	VSUBPS      Y0, Y5, Y8
+	VSUBPS      Y0, Y7, Y9
+	VFMADD231PS Y2, Y8, Y4
+	VFMADD231PS Y2, Y9, Y6
+	VFMADD231PS Y3, Y8, Y4
+	VFMADD231PS Y3, Y9, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y5, Y5
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y5, Y4, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VMOVUPS     all_31000000<>+0(SB), Y4
+	VMOVUPS     all_31000000<>+0(SB), Y5
+	VDIVPS      Y8, Y4, Y4
+	VDIVPS      Y9, Y5, Y5
+	VPSRLD      $0x10, Y4, Y6
+	VPSRLD      $0x10, Y5, Y7
+	VPAND       all_00000001<>+0(SB), Y6, Y6
+	VPAND       all_00000001<>+0(SB), Y7, Y7
+	VPADDD      all_00007fff<>+0(SB), Y4, Y4
+	VPADDD      all_00007fff<>+0(SB), Y5, Y5
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VPSRLD      $0x10, Y4, Y4
+	VPBLENDW    $0xaa, Y5, Y4, Y4
+	VMOVDQU     Y4, (CX)
+	JMP         computed
 
 DATA all_ffff0000<>+0(SB)/4, $0xffff0000
 DATA all_ffff0000<>+4(SB)/4, $0xffff0000
@@ -1666,21 +1946,20 @@ GLOBL all_00000001<>(SB), RODATA|NOPTR, $64
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·sigmoidBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = 1/(1 + exp(-x))
-	VBROADCASTSS all_c2d00000<>+0(SB), Z0
-	VBROADCASTSS all_41a00000<>+0(SB), Z1
-	VBROADCASTSS all_4e800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_0_16<>+0(SB), Z4
-	VBROADCASTSS all_3fb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_3f800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_3e2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_30_16<>+0(SB), Z11
-	VBROADCASTSS all_ffff0000<>+0(SB), Z12
-	VBROADCASTSS all_00007fff<>+0(SB), Z13
-	VBROADCASTSS all_00000001<>+0(SB), Z14
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z8
+	VBROADCASTSS all_31000000<>+0(SB), Z9
+	VBROADCASTSS all_c2da5763<>+0(SB), Z10
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -1689,194 +1968,182 @@ TEXT ·sigmoidBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32    (DX), Z15
-	VPSLLD       $0x10, Z15, Z16
-	VPANDD       Z12, Z15, Z15
-	VMOVDQU32    64(DX), Z17
-	VPSLLD       $0x10, Z17, Z18
-	VPANDD       Z12, Z17, Z17
-	VMINPS       Z16, Z1, Z16
-	VMINPS       Z15, Z1, Z15
-	VMINPS       Z18, Z1, Z18
-	VMINPS       Z17, Z1, Z17
-	VMAXPS       Z16, Z0, Z16
-	VMAXPS       Z15, Z0, Z15
-	VMAXPS       Z18, Z0, Z18
-	VMAXPS       Z17, Z0, Z17
-	VMOVAPS      Z3, Z19
-	VMOVAPS      Z3, Z20
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z5, Z16, Z19
-	VFMADD231PS  Z5, Z15, Z20
-	VFMADD231PS  Z5, Z18, Z21
-	VFMADD231PS  Z5, Z17, Z22
-	VSUBPS       Z3, Z19, Z23
-	VSUBPS       Z3, Z20, Z24
-	VSUBPS       Z3, Z21, Z25
-	VSUBPS       Z3, Z22, Z26
-	VMOVAPS      Z16, Z16
-	VMOVAPS      Z15, Z15
-	VMOVAPS      Z18, Z18
-	VMOVAPS      Z17, Z17
-	VFNMADD231PS Z6, Z23, Z16
-	VFNMADD231PS Z6, Z24, Z15
-	VFNMADD231PS Z6, Z25, Z18
-	VFNMADD231PS Z6, Z26, Z17
-	VFNMADD231PS Z7, Z23, Z16
-	VFNMADD231PS Z7, Z24, Z15
-	VFNMADD231PS Z7, Z25, Z18
-	VFNMADD231PS Z7, Z26, Z17
-	VPERMPS      Z11, Z19, Z23
-	VPERMPS      Z11, Z20, Z24
-	VPERMPS      Z11, Z21, Z25
-	VPERMPS      Z11, Z22, Z26
-	VPSLLD       $0x13, Z19, Z27
-	VPSLLD       $0x13, Z20, Z28
-	VPSLLD       $0x13, Z21, Z29
-	VPSLLD       $0x13, Z22, Z30
-	VPADDD       Z27, Z23, Z23
-	VPADDD       Z28, Z24, Z24
-	VPADDD       Z29, Z25, Z25
-	VPADDD       Z30, Z26, Z26
-	VPERMPS      Z4, Z19, Z19
-	VPERMPS      Z4, Z20, Z20
-	VPERMPS      Z4, Z21, Z21
-	VPERMPS      Z4, Z22, Z22
-	VADDPS       Z19, Z16, Z16
-	VADDPS       Z20, Z15, Z15
-	VADDPS       Z21, Z18, Z18
-	VADDPS       Z22, Z17, Z17
-	VMULPS       Z16, Z23, Z19
-	VMULPS       Z15, Z24, Z20
-	VMULPS       Z18, Z25, Z21
-	VMULPS       Z17, Z26, Z22
-	VMOVAPS      Z10, Z27
-	VMOVAPS      Z10, Z28
-	VMOVAPS      Z10, Z29
-	VMOVAPS      Z10, Z30
-	VFMADD213PS  Z9, Z16, Z27
-	VFMADD213PS  Z9, Z15, Z28
-	VFMADD213PS  Z9, Z18, Z29
-	VFMADD213PS  Z9, Z17, Z30
-	VFMADD213PS  Z8, Z16, Z27
-	VFMADD213PS  Z8, Z15, Z28
-	VFMADD213PS  Z8, Z18, Z29
-	VFMADD213PS  Z8, Z17, Z30
-	VFMADD231PS  Z27, Z19, Z23
-	VFMADD231PS  Z28, Z20, Z24
-	VFMADD231PS  Z29, Z21, Z25
-	VFMADD231PS  Z30, Z22, Z26
-	VADDPS       Z2, Z23, Z15
-	VADDPS       Z2, Z24, Z16
-	VADDPS       Z2, Z25, Z17
-	VADDPS       Z2, Z26, Z18
-	VDIVPS       Z15, Z23, Z15
-	VDIVPS       Z16, Z24, Z16
-	VDIVPS       Z17, Z25, Z17
-	VDIVPS       Z18, Z26, Z18
-	VPSRLD       $0x10, Z15, Z19
-	VPSRLD       $0x10, Z16, Z20
-	VPSRLD       $0x10, Z17, Z21
-	VPSRLD       $0x10, Z18, Z22
-	VPANDD       Z14, Z19, Z19
-	VPANDD       Z14, Z20, Z20
-	VPANDD       Z14, Z21, Z21
-	VPANDD       Z14, Z22, Z22
-	VPADDD       Z13, Z15, Z15
-	VPADDD       Z13, Z16, Z16
-	VPADDD       Z13, Z17, Z17
-	VPADDD       Z13, Z18, Z18
-	VPADDD       Z19, Z15, Z15
-	VPADDD       Z20, Z16, Z16
-	VPADDD       Z21, Z17, Z17
-	VPADDD       Z22, Z18, Z18
-	VPSRLD       $0x10, Z15, Z15
-	VPTERNLOGD   $0xf8, Z12, Z16, Z15
-	VMOVDQU32    Z15, (AX)
-	VPSRLD       $0x10, Z17, Z15
-	VPTERNLOGD   $0xf8, Z12, Z18, Z15
-	VMOVDQU32    Z15, 64(AX)
-	ADDQ         $+128, AX
-	ADDQ         $+128, DX
-	SUBQ         $+64, CX
-	JGE          groups
+	VMOVDQU32   (DX), Z11
+	VPSLLD      $0x10, Z11, Z12
+	VPANDD      all_ffff0000<>+0(SB), Z11, Z11
+	VMOVDQU32   64(DX), Z13
+	VPSLLD      $0x10, Z13, Z14
+	VPANDD      all_ffff0000<>+0(SB), Z13, Z13
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z12, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMOVUPS     all_41a00000<>+0(SB), Z11
+	VMINPS      Z14, Z11, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z14
+	VMINPS      Z13, Z14, Z14
+	VMAXPS      Z15, Z10, Z13
+	VMAXPS      Z12, Z10, Z12
+	VMAXPS      Z11, Z10, Z11
+	VMAXPS      Z14, Z10, Z14
+	VMOVAPS     Z0, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VFMADD231PS Z1, Z13, Z15
+	VFMADD231PS Z1, Z12, Z16
+	VFMADD231PS Z1, Z11, Z17
+	VFMADD231PS Z1, Z14, Z18
+	VSUBPS      Z0, Z15, Z19
+	VSUBPS      Z0, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VFMADD231PS Z2, Z19, Z13
+	VFMADD231PS Z2, Z20, Z12
+	VFMADD231PS Z2, Z21, Z11
+	VFMADD231PS Z2, Z22, Z14
+	VFMADD231PS Z3, Z19, Z13
+	VFMADD231PS Z3, Z20, Z12
+	VFMADD231PS Z3, Z21, Z11
+	VFMADD231PS Z3, Z22, Z14
+	VMOVAPS     Z7, Z19
+	VMOVAPS     Z7, Z20
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z13, Z19
+	VFMADD213PS Z6, Z12, Z20
+	VFMADD213PS Z6, Z11, Z21
+	VFMADD213PS Z6, Z14, Z22
+	VFMADD213PS Z5, Z13, Z19
+	VFMADD213PS Z5, Z12, Z20
+	VFMADD213PS Z5, Z11, Z21
+	VFMADD213PS Z5, Z14, Z22
+	VFMADD213PS Z4, Z13, Z19
+	VFMADD213PS Z4, Z12, Z20
+	VFMADD213PS Z4, Z11, Z21
+	VFMADD213PS Z4, Z14, Z22
+	VPERMPS     Z8, Z15, Z11
+	VPERMPS     Z8, Z16, Z12
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPSLLD      $0x13, Z15, Z15
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPADDD      Z15, Z11, Z11
+	VPADDD      Z16, Z12, Z12
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VFMADD213PS Z9, Z11, Z19
+	VFMADD213PS Z9, Z12, Z20
+	VFMADD213PS Z9, Z13, Z21
+	VFMADD213PS Z9, Z14, Z22
+	VMOVAPS     Z9, Z11
+	VMOVAPS     Z9, Z12
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z9, Z14
+	VDIVPS      Z19, Z11, Z11
+	VDIVPS      Z20, Z12, Z12
+	VDIVPS      Z21, Z13, Z13
+	VDIVPS      Z22, Z14, Z14
+	VPSRLD      $0x10, Z11, Z15
+	VPSRLD      $0x10, Z12, Z16
+	VPSRLD      $0x10, Z13, Z17
+	VPSRLD      $0x10, Z14, Z18
+	VPANDD      all_00000001<>+0(SB), Z15, Z15
+	VPANDD      all_00000001<>+0(SB), Z16, Z16
+	VPANDD      all_00000001<>+0(SB), Z17, Z17
+	VPANDD      all_00000001<>+0(SB), Z18, Z18
+	VPADDD      all_00007fff<>+0(SB), Z11, Z11
+	VPADDD      all_00007fff<>+0(SB), Z12, Z12
+	VPADDD      all_00007fff<>+0(SB), Z13, Z13
+	VPADDD      all_00007fff<>+0(SB), Z14, Z14
+	VPADDD      Z15, Z11, Z11
+	VPADDD      Z16, Z12, Z12
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPSRLD      $0x10, Z11, Z11
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z12, Z11
+	VMOVDQU32   Z11, (AX)
+	VPSRLD      $0x10, Z13, Z11
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z14, Z11
+	VMOVDQU32   Z11, 64(AX)
+	ADDQ        $+128, AX
+	ADDQ        $+128, DX
+	SUBQ        $+64, CX
+	JGE         groups
 
 singles:
 	ADDQ $+48, CX
 	JL   tail
 
 single:
-	VPMOVZXWD    (DX), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VMINPS       Z12, Z1, Z12
-	VMAXPS       Z12, Z0, Z12
-	VMOVAPS      Z3, Z15
-	VFMADD231PS  Z5, Z12, Z15
-	VSUBPS       Z3, Z15, Z16
-	VMOVAPS      Z12, Z12
-	VFNMADD231PS Z6, Z16, Z12
-	VFNMADD231PS Z7, Z16, Z12
-	VPERMPS      Z11, Z15, Z16
-	VPSLLD       $0x13, Z15, Z17
-	VPADDD       Z17, Z16, Z16
-	VPERMPS      Z4, Z15, Z15
-	VADDPS       Z15, Z12, Z12
-	VMULPS       Z12, Z16, Z15
-	VMOVAPS      Z10, Z17
-	VFMADD213PS  Z9, Z12, Z17
-	VFMADD213PS  Z8, Z12, Z17
-	VFMADD231PS  Z17, Z15, Z16
-	VADDPS       Z2, Z16, Z12
-	VDIVPS       Z12, Z16, Z12
-	VPSRLD       $0x10, Z12, Z15
-	VPANDD       Z14, Z15, Z15
-	VPADDD       Z13, Z12, Z12
-	VPADDD       Z15, Z12, Z12
-	VPSRLD       $0x10, Z12, Z12
-	VPMOVDW      Z12, (AX)
-	ADDQ         $+32, AX
-	ADDQ         $+32, DX
-	SUBQ         $+16, CX
-	JGE          single
+	VPMOVZXWD   (DX), Z11
+	VPSLLD      $0x10, Z11, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z11
+	VMOVAPS     Z0, Z12
+	VFMADD231PS Z1, Z11, Z12
+	VSUBPS      Z0, Z12, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z8, Z12, Z11
+	VPSLLD      $0x13, Z12, Z12
+	VPADDD      Z12, Z11, Z11
+	VFMADD213PS Z9, Z11, Z13
+	VMOVAPS     Z9, Z11
+	VDIVPS      Z13, Z11, Z11
+	VPSRLD      $0x10, Z11, Z12
+	VPANDD      all_00000001<>+0(SB), Z12, Z12
+	VPADDD      all_00007fff<>+0(SB), Z11, Z11
+	VPADDD      Z12, Z11, Z11
+	VPSRLD      $0x10, Z11, Z11
+	VPMOVDW     Z11, (AX)
+	ADDQ        $+32, AX
+	ADDQ        $+32, DX
+	SUBQ        $+16, CX
+	JGE         single
 
 tail:
 	ADDQ $+16, CX
 	JZ   done
 
 	// mask = 1<<n - 1
-	MOVQ         $0x00000001, BX
-	SHLQ         CL, BX
-	DECQ         BX
-	KMOVQ        BX, K1
-	VPMOVZXWD.Z  (DX), K1, Z12
-	VPSLLD       $0x10, Z12, Z12
-	VMINPS       Z12, Z1, Z1
-	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z5, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z6, Z3, Z0
-	VFNMADD231PS Z7, Z3, Z0
-	VPERMPS      Z11, Z1, Z3
-	VPSLLD       $0x13, Z1, Z5
-	VPADDD       Z5, Z3, Z3
-	VPERMPS      Z4, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VMULPS       Z0, Z3, Z1
-	VMOVAPS      Z10, Z4
-	VFMADD213PS  Z9, Z0, Z4
-	VFMADD213PS  Z8, Z0, Z4
-	VFMADD231PS  Z4, Z1, Z3
-	VADDPS       Z2, Z3, Z0
-	VDIVPS       Z0, Z3, Z0
-	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z13, Z0, Z0
-	VPADDD       Z1, Z0, Z0
-	VPSRLD       $0x10, Z0, Z0
-	VPMOVDW      Z0, K1, (AX)
+	MOVQ        $0x00000001, BX
+	SHLQ        CL, BX
+	DECQ        BX
+	KMOVQ       BX, K1
+	VPMOVZXWD.Z (DX), K1, Z11
+	VPSLLD      $0x10, Z11, Z11
+	VMOVUPS     all_41a00000<>+0(SB), Z12
+	VMINPS      Z11, Z12, Z12
+	VMAXPS      Z12, Z10, Z10
+	VMOVAPS     Z0, Z11
+	VFMADD231PS Z1, Z10, Z11
+	VSUBPS      Z0, Z11, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     Z8, Z11, Z1
+	VPSLLD      $0x13, Z11, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS Z9, Z1, Z0
+	VMOVAPS     Z9, Z1
+	VDIVPS      Z0, Z1, Z0
+	VPSRLD      $0x10, Z0, Z1
+	VPANDD      all_00000001<>+0(SB), Z1, Z1
+	VPADDD      all_00007fff<>+0(SB), Z0, Z0
+	VPADDD      Z1, Z0, Z0
+	VPSRLD      $0x10, Z0, Z0
+	VPMOVDW     Z0, K1, (AX)
 
 done:
 	VZEROUPPER
@@ -1907,14 +2174,14 @@ groups:
 	VMINPS       Y8, Y0, Y8
 	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
+	VMOVAPS      Y7, Y7
+	VMOVAPS      Y8, Y8
 	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
 	VFMADD231PS  Y3, Y7, Y9
 	VFMADD231PS  Y3, Y8, Y10
 	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VMOVAPS      Y7, Y7
-	VMOVAPS      Y8, Y8
 	VFNMADD231PS Y4, Y11, Y7
 	VFNMADD231PS Y4, Y12, Y8
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
@@ -1969,10 +2236,10 @@ single:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -2007,10 +2274,10 @@ element:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -2058,6 +2325,52 @@ DATA all_4111999a<>+56(SB)/4, $0x4111999a
 DATA all_4111999a<>+60(SB)/4, $0x4111999a
 GLOBL all_4111999a<>(SB), RODATA|NOPTR, $64
 
+DATA powersLow_0_8<>+0(SB)/4, $0x00000000
+DATA powersLow_0_8<>+4(SB)/4, $0xb24e0610
+DATA powersLow_0_8<>+8(SB)/4, $0x33092801
+DATA powersLow_0_8<>+12(SB)/4, $0xb3051aa8
+DATA powersLow_0_8<>+16(SB)/4, $0x329302ae
+DATA powersLow_0_8<>+20(SB)/4, $0x31b3d0e6
+DATA powersLow_0_8<>+24(SB)/4, $0xb27ce182
+DATA powersLow_0_8<>+28(SB)/4, $0xb1d290be
+GLOBL powersLow_0_8<>(SB), RODATA|NOPTR, $32
+
+DATA all_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA all_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL all_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA all_3e2aae12<>+0(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+4(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+8(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+12(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+16(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+20(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+24(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+28(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+32(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+36(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+40(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+44(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+48(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+52(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+56(SB)/4, $0x3e2aae12
+DATA all_3e2aae12<>+60(SB)/4, $0x3e2aae12
+GLOBL all_3e2aae12<>(SB), RODATA|NOPTR, $64
+
 DATA powers_0_8<>+0(SB)/4, $0x3f800000
 DATA powers_0_8<>+4(SB)/4, $0x3f7b95c2
 DATA powers_0_8<>+8(SB)/4, $0x3f7837f0
@@ -2104,24 +2417,6 @@ DATA all_80000000<>+56(SB)/4, $0x80000000
 DATA all_80000000<>+60(SB)/4, $0x80000000
 GLOBL all_80000000<>(SB), RODATA|NOPTR, $64
 
-DATA all_7fffffff<>+0(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+4(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+8(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+12(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+16(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+20(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+24(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+28(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+32(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+36(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+40(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+44(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+48(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+52(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+56(SB)/4, $0x7fffffff
-DATA all_7fffffff<>+60(SB)/4, $0x7fffffff
-GLOBL all_7fffffff<>(SB), RODATA|NOPTR, $64
-
 // func tanhFP32AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·tanhFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
@@ -2162,6 +2457,10 @@ groups:
 	VADDPS       Z17, Z17, Z17
 	VADDPS       Z18, Z18, Z18
 	VADDPS       Z19, Z19, Z19
+	VMOVAPS      Z16, Z16
+	VMOVAPS      Z17, Z17
+	VMOVAPS      Z18, Z18
+	VMOVAPS      Z19, Z19
 	VMOVAPS      Z1, Z20
 	VMOVAPS      Z1, Z21
 	VMOVAPS      Z1, Z22
@@ -2174,10 +2473,6 @@ groups:
 	VSUBPS       Z1, Z21, Z25
 	VSUBPS       Z1, Z22, Z26
 	VSUBPS       Z1, Z23, Z27
-	VMOVAPS      Z16, Z16
-	VMOVAPS      Z17, Z17
-	VMOVAPS      Z18, Z18
-	VMOVAPS      Z19, Z19
 	VFNMADD231PS Z4, Z24, Z16
 	VFNMADD231PS Z4, Z25, Z17
 	VFNMADD231PS Z4, Z26, Z18
@@ -2272,10 +2567,10 @@ single:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z13
 	VADDPS       Z13, Z13, Z13
+	VMOVAPS      Z13, Z13
 	VMOVAPS      Z1, Z14
 	VFMADD231PS  Z3, Z13, Z14
 	VSUBPS       Z1, Z14, Z15
-	VMOVAPS      Z13, Z13
 	VFNMADD231PS Z4, Z15, Z13
 	VFNMADD231PS Z5, Z15, Z13
 	VPERMPS      Z2, Z14, Z15
@@ -2314,10 +2609,10 @@ tail:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z0
 	VADDPS       Z0, Z0, Z0
+	VMOVAPS      Z0, Z0
 	VMOVAPS      Z1, Z13
 	VFMADD231PS  Z3, Z0, Z13
 	VSUBPS       Z1, Z13, Z1
-	VMOVAPS      Z0, Z0
 	VFNMADD231PS Z4, Z1, Z0
 	VFNMADD231PS Z5, Z1, Z0
 	VPERMPS      Z2, Z13, Z1
@@ -2342,6 +2637,24 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+DATA powersLow_0_16<>+0(SB)/4, $0x00000000
+DATA powersLow_0_16<>+4(SB)/4, $0x3346cb6a
+DATA powersLow_0_16<>+8(SB)/4, $0xb24e0610
+DATA powersLow_0_16<>+12(SB)/4, $0x334b2482
+DATA powersLow_0_16<>+16(SB)/4, $0x33092801
+DATA powersLow_0_16<>+20(SB)/4, $0x331b85f2
+DATA powersLow_0_16<>+24(SB)/4, $0xb3051aa8
+DATA powersLow_0_16<>+28(SB)/4, $0xb2006c56
+DATA powersLow_0_16<>+32(SB)/4, $0x329302ae
+DATA powersLow_0_16<>+36(SB)/4, $0xb302e5a2
+DATA powersLow_0_16<>+40(SB)/4, $0x31b3d0e6
+DATA powersLow_0_16<>+44(SB)/4, $0x31d1daf2
+DATA powersLow_0_16<>+48(SB)/4, $0xb27ce182
+DATA powersLow_0_16<>+52(SB)/4, $0xb1b4b0da
+DATA powersLow_0_16<>+56(SB)/4, $0xb1d290be
+DATA powersLow_0_16<>+60(SB)/4, $0x31b0a147
+GLOBL powersLow_0_16<>(SB), RODATA|NOPTR, $64
 
 DATA all_3e2aab84<>+0(SB)/4, $0x3e2aab84
 DATA all_3e2aab84<>+4(SB)/4, $0x3e2aab84
@@ -2422,14 +2735,14 @@ groups:
 	VMINPS       Y8, Y0, Y8
 	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
+	VMOVAPS      Y7, Y7
+	VMOVAPS      Y8, Y8
 	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
 	VFMADD231PS  Y3, Y7, Y9
 	VFMADD231PS  Y3, Y8, Y10
 	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VMOVAPS      Y7, Y7
-	VMOVAPS      Y8, Y8
 	VFNMADD231PS Y4, Y11, Y7
 	VFNMADD231PS Y4, Y12, Y8
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
@@ -2484,10 +2797,10 @@ single:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -2523,10 +2836,10 @@ element:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -2597,6 +2910,10 @@ groups:
 	VADDPS       Z17, Z17, Z17
 	VADDPS       Z18, Z18, Z18
 	VADDPS       Z19, Z19, Z19
+	VMOVAPS      Z16, Z16
+	VMOVAPS      Z17, Z17
+	VMOVAPS      Z18, Z18
+	VMOVAPS      Z19, Z19
 	VMOVAPS      Z1, Z20
 	VMOVAPS      Z1, Z21
 	VMOVAPS      Z1, Z22
@@ -2609,10 +2926,6 @@ groups:
 	VSUBPS       Z1, Z21, Z25
 	VSUBPS       Z1, Z22, Z26
 	VSUBPS       Z1, Z23, Z27
-	VMOVAPS      Z16, Z16
-	VMOVAPS      Z17, Z17
-	VMOVAPS      Z18, Z18
-	VMOVAPS      Z19, Z19
 	VFNMADD231PS Z4, Z24, Z16
 	VFNMADD231PS Z4, Z25, Z17
 	VFNMADD231PS Z4, Z26, Z18
@@ -2707,10 +3020,10 @@ single:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z13
 	VADDPS       Z13, Z13, Z13
+	VMOVAPS      Z13, Z13
 	VMOVAPS      Z1, Z14
 	VFMADD231PS  Z3, Z13, Z14
 	VSUBPS       Z1, Z14, Z15
-	VMOVAPS      Z13, Z13
 	VFNMADD231PS Z4, Z15, Z13
 	VFNMADD231PS Z5, Z15, Z13
 	VPERMPS      Z2, Z14, Z15
@@ -2749,10 +3062,10 @@ tail:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z0
 	VADDPS       Z0, Z0, Z0
+	VMOVAPS      Z0, Z0
 	VMOVAPS      Z1, Z13
 	VFMADD231PS  Z3, Z0, Z13
 	VSUBPS       Z1, Z13, Z1
-	VMOVAPS      Z0, Z0
 	VFNMADD231PS Z4, Z1, Z0
 	VFNMADD231PS Z5, Z1, Z0
 	VPERMPS      Z2, Z13, Z1
@@ -2804,14 +3117,14 @@ groups:
 	VMINPS       Y8, Y0, Y8
 	VADDPS       Y7, Y7, Y7
 	VADDPS       Y8, Y8, Y8
+	VMOVAPS      Y7, Y7
+	VMOVAPS      Y8, Y8
 	VMOVAPS      Y1, Y9
 	VMOVAPS      Y1, Y10
 	VFMADD231PS  Y3, Y7, Y9
 	VFMADD231PS  Y3, Y8, Y10
 	VSUBPS       Y1, Y9, Y11
 	VSUBPS       Y1, Y10, Y12
-	VMOVAPS      Y7, Y7
-	VMOVAPS      Y8, Y8
 	VFNMADD231PS Y4, Y11, Y7
 	VFNMADD231PS Y4, Y12, Y8
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
@@ -2876,10 +3189,10 @@ single:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -2922,10 +3235,10 @@ element:
 	VPAND        all_7fffffff<>+0(SB), Y5, Y6
 	VMINPS       Y6, Y0, Y6
 	VADDPS       Y6, Y6, Y6
+	VMOVAPS      Y6, Y6
 	VMOVAPS      Y1, Y7
 	VFMADD231PS  Y3, Y6, Y7
 	VSUBPS       Y1, Y7, Y8
-	VMOVAPS      Y6, Y6
 	VFNMADD231PS Y4, Y8, Y6
 	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
 	VPERMPS      Y2, Y7, Y8
@@ -3001,6 +3314,10 @@ groups:
 	VADDPS       Z17, Z17, Z17
 	VADDPS       Z18, Z18, Z18
 	VADDPS       Z19, Z19, Z19
+	VMOVAPS      Z16, Z16
+	VMOVAPS      Z17, Z17
+	VMOVAPS      Z18, Z18
+	VMOVAPS      Z19, Z19
 	VMOVAPS      Z1, Z20
 	VMOVAPS      Z1, Z21
 	VMOVAPS      Z1, Z22
@@ -3013,10 +3330,6 @@ groups:
 	VSUBPS       Z1, Z21, Z25
 	VSUBPS       Z1, Z22, Z26
 	VSUBPS       Z1, Z23, Z27
-	VMOVAPS      Z16, Z16
-	VMOVAPS      Z17, Z17
-	VMOVAPS      Z18, Z18
-	VMOVAPS      Z19, Z19
 	VFNMADD231PS Z4, Z24, Z16
 	VFNMADD231PS Z4, Z25, Z17
 	VFNMADD231PS Z4, Z26, Z18
@@ -3130,10 +3443,10 @@ single:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z13
 	VADDPS       Z13, Z13, Z13
+	VMOVAPS      Z13, Z13
 	VMOVAPS      Z1, Z14
 	VFMADD231PS  Z3, Z13, Z14
 	VSUBPS       Z1, Z14, Z15
-	VMOVAPS      Z13, Z13
 	VFNMADD231PS Z4, Z15, Z13
 	VFNMADD231PS Z5, Z15, Z13
 	VPERMPS      Z2, Z14, Z15
@@ -3178,10 +3491,10 @@ tail:
 	VPANDD       all_7fffffff<>+0(SB), Z12, Z13
 	VMINPS       Z13, Z0, Z0
 	VADDPS       Z0, Z0, Z0
+	VMOVAPS      Z0, Z0
 	VMOVAPS      Z1, Z13
 	VFMADD231PS  Z3, Z0, Z13
 	VSUBPS       Z1, Z13, Z1
-	VMOVAPS      Z0, Z0
 	VFNMADD231PS Z4, Z1, Z0
 	VFNMADD231PS Z5, Z1, Z0
 	VPERMPS      Z2, Z13, Z1
@@ -6639,9 +6952,9 @@ done:
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluFP32AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Y0
-	VBROADCASTSS all_41900000<>+0(SB), Y1
-	VBROADCASTSS all_2b800000<>+0(SB), Y2
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -6652,64 +6965,52 @@ TEXT ·siluFP32AVX2<>(SB), NOSPLIT|NOFRAME, $0
 groups:
 	VMOVUPS     (DX), Y3
 	VMOVUPS     32(DX), Y4
-	VMINPS      Y3, Y1, Y5
-	VMINPS      Y4, Y1, Y6
-	VMAXPS      Y5, Y0, Y5
-	VMAXPS      Y6, Y0, Y6
-	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
-	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VMOVAPS     Y5, Y11
-	VMOVAPS     Y6, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPSLLD      $0x14, Y7, Y13
-	VPSLLD      $0x14, Y8, Y14
-	VPADDD      Y13, Y9, Y9
-	VPADDD      Y14, Y10, Y10
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VADDPS      Y7, Y11, Y7
-	VADDPS      Y8, Y12, Y8
-	VMULPS      Y7, Y9, Y11
-	VMULPS      Y8, Y10, Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD231PS Y13, Y11, Y9
-	VFMADD231PS Y14, Y12, Y10
-	VADDPS      Y2, Y9, Y7
-	VADDPS      Y2, Y10, Y8
-	VDIVPS      Y7, Y5, Y5
-	VDIVPS      Y8, Y6, Y6
-	VMULPS      Y2, Y5, Y5
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y3, Y7
-	VBLENDVPS   Y7, Y3, Y5, Y5
-	VCMPPS      $0x1e, Y1, Y4, Y7
-	VBLENDVPS   Y7, Y4, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y6, Y6
-	VMOVUPS     Y5, (CX)
-	VMOVUPS     Y6, 32(CX)
-	ADDQ        $+64, CX
-	ADDQ        $+64, DX
-	SUBQ        $+16, AX
-	JGE         groups
+	VPAND       all_7fffffff<>+0(SB), Y3, Y5
+	VPAND       all_7fffffff<>+0(SB), Y4, Y6
+	VPMAXUD     Y6, Y5, Y5
+	VPCMPGTD    all_42ac0000<>+0(SB), Y5, Y5
+	VPTEST      Y5, Y5
+	JNZ         far
+	VMOVAPS     Y3, Y5
+	VMOVAPS     Y4, Y6
+	VMOVAPS     Y0, Y7
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y5, Y7
+	VFMADD231PS Y1, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y2, Y10, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y10
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPERMPS     led_powers_0_8<>+0(SB), Y8, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y7, Y5, Y5
+	VPADDD      Y8, Y6, Y6
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f800000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y3, Y3
+	VDIVPS      Y10, Y4, Y4
+	VMOVUPS     Y3, (CX)
+	VMOVUPS     Y4, 32(CX)
+
+computed:
+	ADDQ $+64, CX
+	ADDQ $+64, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -6717,33 +7018,30 @@ singles:
 
 single:
 	VMOVUPS     (DX), Y3
-	VMINPS      Y3, Y1, Y4
-	VMAXPS      Y4, Y0, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS     Y4, Y7
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD      $0x14, Y5, Y8
-	VPADDD      Y8, Y6, Y6
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS      Y5, Y7, Y5
-	VMULPS      Y5, Y6, Y7
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS Y8, Y7, Y6
-	VADDPS      Y2, Y6, Y5
-	VDIVPS      Y5, Y4, Y4
-	VMULPS      Y2, Y4, Y4
-	VCMPPS      $0x1e, Y1, Y3, Y5
-	VBLENDVPS   Y5, Y3, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VMOVUPS     Y4, (CX)
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y4, Y5, Y5
+	VMOVAPS     Y0, Y4
+	VFMADD231PS Y1, Y5, Y4
+	VSUBPS      Y0, Y4, Y6
+	VFMADD231PS Y2, Y6, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD      $0x14, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VDIVPS      Y6, Y3, Y4
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS     all_00000000<>+0(SB), Y5
+	VMAXPS      Y3, Y5, Y5
+	VMINPS      Y4, Y5, Y3
+	VMOVUPS     Y3, (CX)
 	ADDQ        $+32, CX
 	ADDQ        $+32, DX
 	SUBQ        $+8, AX
@@ -6755,33 +7053,30 @@ tail:
 
 element:
 	VBROADCASTSS (DX), Y3
-	VMINPS       Y3, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD       $0x14, Y5, Y8
-	VPADDD       Y8, Y6, Y6
-	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS       Y5, Y7, Y5
-	VMULPS       Y5, Y6, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS  Y8, Y7, Y6
-	VADDPS       Y2, Y6, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VMOVSS       X4, (CX)
+	VMOVUPS      all_41a00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y4
+	VMOVUPS      all_c2da5763<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y5
+	VMOVAPS      Y0, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VSUBPS       Y0, Y4, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y3, Y4
+	VMULPS       all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS      all_00000000<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y5
+	VMINPS       Y4, Y5, Y3
+	VMOVSS       X3, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
 	DECQ         AX
@@ -6791,118 +7086,91 @@ done:
 	VZEROUPPER
 	RET
 
-DATA all_c2dc0000<>+0(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+4(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+8(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+12(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+16(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+20(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+24(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+28(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+32(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+36(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+40(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+44(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+48(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+52(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+56(SB)/4, $0xc2dc0000
-DATA all_c2dc0000<>+60(SB)/4, $0xc2dc0000
-GLOBL all_c2dc0000<>(SB), RODATA|NOPTR, $64
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y3, Y5, Y5
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y4, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y7
+	VMAXPS      Y5, Y7, Y7
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y6, Y5, Y5
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y7, Y6
+	VFMADD231PS Y1, Y5, Y8
+	VSUBPS      Y0, Y6, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y7
+	VFMADD231PS Y2, Y10, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y7, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y10
+	VPERMPS     led_powers_m29_8<>+0(SB), Y6, Y5
+	VPERMPS     led_powers_m29_8<>+0(SB), Y8, Y7
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y6, Y5, Y5
+	VPADDD      Y8, Y7, Y6
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VFMADD213PS all_31000000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y3, Y5
+	VDIVPS      Y10, Y4, Y6
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMULPS      all_31000000<>+0(SB), Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y7
+	VMAXPS      Y3, Y7, Y7
+	VMOVUPS     all_00000000<>+0(SB), Y3
+	VMAXPS      Y4, Y3, Y3
+	VMINPS      Y5, Y7, Y4
+	VMINPS      Y6, Y3, Y3
+	VMOVUPS     Y4, (CX)
+	VMOVUPS     Y3, 32(CX)
+	JMP         computed
 
-DATA all_41900000<>+0(SB)/4, $0x41900000
-DATA all_41900000<>+4(SB)/4, $0x41900000
-DATA all_41900000<>+8(SB)/4, $0x41900000
-DATA all_41900000<>+12(SB)/4, $0x41900000
-DATA all_41900000<>+16(SB)/4, $0x41900000
-DATA all_41900000<>+20(SB)/4, $0x41900000
-DATA all_41900000<>+24(SB)/4, $0x41900000
-DATA all_41900000<>+28(SB)/4, $0x41900000
-DATA all_41900000<>+32(SB)/4, $0x41900000
-DATA all_41900000<>+36(SB)/4, $0x41900000
-DATA all_41900000<>+40(SB)/4, $0x41900000
-DATA all_41900000<>+44(SB)/4, $0x41900000
-DATA all_41900000<>+48(SB)/4, $0x41900000
-DATA all_41900000<>+52(SB)/4, $0x41900000
-DATA all_41900000<>+56(SB)/4, $0x41900000
-DATA all_41900000<>+60(SB)/4, $0x41900000
-GLOBL all_41900000<>(SB), RODATA|NOPTR, $64
-
-DATA powersLow_1_8<>+0(SB)/4, $0x80000000
-DATA powersLow_1_8<>+4(SB)/4, $0x324e0610
-DATA powersLow_1_8<>+8(SB)/4, $0xb3092801
-DATA powersLow_1_8<>+12(SB)/4, $0x33051aa8
-DATA powersLow_1_8<>+16(SB)/4, $0xb29302ae
-DATA powersLow_1_8<>+20(SB)/4, $0xb1b3d0e6
-DATA powersLow_1_8<>+24(SB)/4, $0x327ce182
-DATA powersLow_1_8<>+28(SB)/4, $0x31d290be
-GLOBL powersLow_1_8<>(SB), RODATA|NOPTR, $32
-
-DATA all_bfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+32(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+36(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+40(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+44(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+48(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+52(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+56(SB)/4, $0xbfb8aa3b
-DATA all_bfb8aa3b<>+60(SB)/4, $0xbfb8aa3b
-GLOBL all_bfb8aa3b<>(SB), RODATA|NOPTR, $64
-
-DATA all_bf800000<>+0(SB)/4, $0xbf800000
-DATA all_bf800000<>+4(SB)/4, $0xbf800000
-DATA all_bf800000<>+8(SB)/4, $0xbf800000
-DATA all_bf800000<>+12(SB)/4, $0xbf800000
-DATA all_bf800000<>+16(SB)/4, $0xbf800000
-DATA all_bf800000<>+20(SB)/4, $0xbf800000
-DATA all_bf800000<>+24(SB)/4, $0xbf800000
-DATA all_bf800000<>+28(SB)/4, $0xbf800000
-DATA all_bf800000<>+32(SB)/4, $0xbf800000
-DATA all_bf800000<>+36(SB)/4, $0xbf800000
-DATA all_bf800000<>+40(SB)/4, $0xbf800000
-DATA all_bf800000<>+44(SB)/4, $0xbf800000
-DATA all_bf800000<>+48(SB)/4, $0xbf800000
-DATA all_bf800000<>+52(SB)/4, $0xbf800000
-DATA all_bf800000<>+56(SB)/4, $0xbf800000
-DATA all_bf800000<>+60(SB)/4, $0xbf800000
-GLOBL all_bf800000<>(SB), RODATA|NOPTR, $64
-
-DATA all_be2aae12<>+0(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+4(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+8(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+12(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+16(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+20(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+24(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+28(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+32(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+36(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+40(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+44(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+48(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+52(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+56(SB)/4, $0xbe2aae12
-DATA all_be2aae12<>+60(SB)/4, $0xbe2aae12
-GLOBL all_be2aae12<>(SB), RODATA|NOPTR, $64
+DATA all_00000000<>+0(SB)/4, $0x00000000
+DATA all_00000000<>+4(SB)/4, $0x00000000
+DATA all_00000000<>+8(SB)/4, $0x00000000
+DATA all_00000000<>+12(SB)/4, $0x00000000
+DATA all_00000000<>+16(SB)/4, $0x00000000
+DATA all_00000000<>+20(SB)/4, $0x00000000
+DATA all_00000000<>+24(SB)/4, $0x00000000
+DATA all_00000000<>+28(SB)/4, $0x00000000
+DATA all_00000000<>+32(SB)/4, $0x00000000
+DATA all_00000000<>+36(SB)/4, $0x00000000
+DATA all_00000000<>+40(SB)/4, $0x00000000
+DATA all_00000000<>+44(SB)/4, $0x00000000
+DATA all_00000000<>+48(SB)/4, $0x00000000
+DATA all_00000000<>+52(SB)/4, $0x00000000
+DATA all_00000000<>+56(SB)/4, $0x00000000
+DATA all_00000000<>+60(SB)/4, $0x00000000
+GLOBL all_00000000<>(SB), RODATA|NOPTR, $64
 
 // func siluFP32AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -6911,114 +7179,90 @@ TEXT ·siluFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVUPS     (DX), Z8
-	VMOVUPS     64(DX), Z9
-	VMOVUPS     128(DX), Z10
-	VMOVUPS     192(DX), Z11
-	VMINPS      Z8, Z1, Z12
-	VMINPS      Z9, Z1, Z13
-	VMINPS      Z10, Z1, Z14
-	VMINPS      Z11, Z1, Z15
-	VMAXPS      Z12, Z0, Z12
-	VMAXPS      Z13, Z0, Z13
-	VMAXPS      Z14, Z0, Z14
-	VMAXPS      Z15, Z0, Z15
-	VMOVAPS     Z3, Z16
-	VMOVAPS     Z3, Z17
-	VMOVAPS     Z3, Z18
-	VMOVAPS     Z3, Z19
-	VFMADD231PS Z5, Z12, Z16
-	VFMADD231PS Z5, Z13, Z17
-	VFMADD231PS Z5, Z14, Z18
-	VFMADD231PS Z5, Z15, Z19
-	VSUBPS      Z3, Z16, Z20
-	VSUBPS      Z3, Z17, Z21
-	VSUBPS      Z3, Z18, Z22
-	VSUBPS      Z3, Z19, Z23
-	VMOVAPS     Z12, Z24
-	VMOVAPS     Z13, Z25
-	VMOVAPS     Z14, Z26
-	VMOVAPS     Z15, Z27
-	VFMADD231PS Z6, Z20, Z24
-	VFMADD231PS Z6, Z21, Z25
-	VFMADD231PS Z6, Z22, Z26
-	VFMADD231PS Z6, Z23, Z27
-	VFMADD231PS Z7, Z20, Z24
-	VFMADD231PS Z7, Z21, Z25
-	VFMADD231PS Z7, Z22, Z26
-	VFMADD231PS Z7, Z23, Z27
-	VPERMPS     powers_m40_16<>+0(SB), Z16, Z20
-	VPERMPS     powers_m40_16<>+0(SB), Z17, Z21
-	VPERMPS     powers_m40_16<>+0(SB), Z18, Z22
-	VPERMPS     powers_m40_16<>+0(SB), Z19, Z23
-	VPSLLD      $0x13, Z16, Z28
-	VPSLLD      $0x13, Z17, Z29
-	VPSLLD      $0x13, Z18, Z30
-	VPSLLD      $0x13, Z19, Z31
-	VPADDD      Z28, Z20, Z20
-	VPADDD      Z29, Z21, Z21
-	VPADDD      Z30, Z22, Z22
-	VPADDD      Z31, Z23, Z23
-	VPERMPS     Z4, Z16, Z16
-	VPERMPS     Z4, Z17, Z17
-	VPERMPS     Z4, Z18, Z18
-	VPERMPS     Z4, Z19, Z19
-	VADDPS      Z16, Z24, Z16
-	VADDPS      Z17, Z25, Z17
-	VADDPS      Z18, Z26, Z18
-	VADDPS      Z19, Z27, Z19
-	VMULPS      Z16, Z20, Z24
-	VMULPS      Z17, Z21, Z25
-	VMULPS      Z18, Z22, Z26
-	VMULPS      Z19, Z23, Z27
-	VMOVUPS     all_be2aab0d<>+0(SB), Z28
-	VMOVUPS     all_be2aab0d<>+0(SB), Z29
-	VMOVUPS     all_be2aab0d<>+0(SB), Z30
-	VMOVUPS     all_be2aab0d<>+0(SB), Z31
-	VFMADD213PS all_3f0000f6<>+0(SB), Z16, Z28
-	VFMADD213PS all_3f0000f6<>+0(SB), Z17, Z29
-	VFMADD213PS all_3f0000f6<>+0(SB), Z18, Z30
-	VFMADD213PS all_3f0000f6<>+0(SB), Z19, Z31
-	VFMADD213PS all_bf800000<>+0(SB), Z16, Z28
-	VFMADD213PS all_bf800000<>+0(SB), Z17, Z29
-	VFMADD213PS all_bf800000<>+0(SB), Z18, Z30
-	VFMADD213PS all_bf800000<>+0(SB), Z19, Z31
-	VFMADD231PS Z28, Z24, Z20
-	VFMADD231PS Z29, Z25, Z21
-	VFMADD231PS Z30, Z26, Z22
-	VFMADD231PS Z31, Z27, Z23
-	VADDPS      Z2, Z20, Z16
-	VADDPS      Z2, Z21, Z17
-	VADDPS      Z2, Z22, Z18
-	VADDPS      Z2, Z23, Z19
-	VDIVPS      Z16, Z12, Z12
-	VDIVPS      Z17, Z13, Z13
-	VDIVPS      Z18, Z14, Z14
-	VDIVPS      Z19, Z15, Z15
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z2, Z13, Z13
-	VMULPS      Z2, Z14, Z14
-	VMULPS      Z2, Z15, Z15
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z12
-	VCMPPS      $0x1e, Z1, Z9, K1
-	VMOVAPS     Z9, K1, Z13
-	VCMPPS      $0x1e, Z1, Z10, K1
-	VMOVAPS     Z10, K1, Z14
-	VCMPPS      $0x1e, Z1, Z11, K1
-	VMOVAPS     Z11, K1, Z15
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z12
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z9, Z13
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z10, Z14
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z11, Z15
-	VMOVUPS     Z12, (AX)
-	VMOVUPS     Z13, 64(AX)
-	VMOVUPS     Z14, 128(AX)
-	VMOVUPS     Z15, 192(AX)
-	ADDQ        $+256, AX
-	ADDQ        $+256, DX
-	SUBQ        $+64, CX
-	JGE         groups
+	VMOVUPS     (DX), Z9
+	VMOVUPS     64(DX), Z10
+	VMOVUPS     128(DX), Z11
+	VMOVUPS     192(DX), Z12
+	VPANDD      all_7fffffff<>+0(SB), Z9, Z13
+	VPANDD      all_7fffffff<>+0(SB), Z10, Z14
+	VPANDD      all_7fffffff<>+0(SB), Z11, Z15
+	VPANDD      all_7fffffff<>+0(SB), Z12, Z16
+	VPMAXUD     Z16, Z15, Z15
+	VPMAXUD     Z15, Z14, Z14
+	VPMAXUD     Z14, Z13, Z13
+	VPCMPUD     $0x06, all_42ac0000<>+0(SB), Z13, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z10, Z14
+	VMOVAPS     Z11, Z15
+	VMOVAPS     Z12, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z13, Z17
+	VFMADD231PS Z1, Z14, Z18
+	VFMADD231PS Z1, Z15, Z19
+	VFMADD231PS Z1, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z13
+	VFMADD231PS Z2, Z22, Z14
+	VFMADD231PS Z2, Z23, Z15
+	VFMADD231PS Z2, Z24, Z16
+	VFMADD231PS Z3, Z21, Z13
+	VFMADD231PS Z3, Z22, Z14
+	VFMADD231PS Z3, Z23, Z15
+	VFMADD231PS Z3, Z24, Z16
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z13, Z21
+	VFMADD213PS Z6, Z14, Z22
+	VFMADD213PS Z6, Z15, Z23
+	VFMADD213PS Z6, Z16, Z24
+	VFMADD213PS Z5, Z13, Z21
+	VFMADD213PS Z5, Z14, Z22
+	VFMADD213PS Z5, Z15, Z23
+	VFMADD213PS Z5, Z16, Z24
+	VFMADD213PS Z4, Z13, Z21
+	VFMADD213PS Z4, Z14, Z22
+	VFMADD213PS Z4, Z15, Z23
+	VFMADD213PS Z4, Z16, Z24
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPERMPS     Z8, Z19, Z15
+	VPERMPS     Z8, Z20, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z16, Z16
+	VFMADD213PS all_3f800000<>+0(SB), Z13, Z21
+	VFMADD213PS all_3f800000<>+0(SB), Z14, Z22
+	VFMADD213PS all_3f800000<>+0(SB), Z15, Z23
+	VFMADD213PS all_3f800000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z9, Z9
+	VDIVPS      Z22, Z10, Z10
+	VDIVPS      Z23, Z11, Z11
+	VDIVPS      Z24, Z12, Z12
+	VMOVUPS     Z9, (AX)
+	VMOVUPS     Z10, 64(AX)
+	VMOVUPS     Z11, 128(AX)
+	VMOVUPS     Z12, 192(AX)
+
+computed:
+	ADDQ $+256, AX
+	ADDQ $+256, DX
+	SUBQ $+64, CX
+	JGE  groups
 
 singles:
 	ADDQ $+48, CX
@@ -7026,31 +7270,29 @@ singles:
 
 single:
 	VMOVUPS     (DX), Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z9
-	VMOVAPS     Z3, Z10
-	VFMADD231PS Z5, Z9, Z10
-	VSUBPS      Z3, Z10, Z11
-	VMOVAPS     Z9, Z12
-	VFMADD231PS Z6, Z11, Z12
-	VFMADD231PS Z7, Z11, Z12
-	VPERMPS     powers_m40_16<>+0(SB), Z10, Z11
-	VPSLLD      $0x13, Z10, Z13
-	VPADDD      Z13, Z11, Z11
-	VPERMPS     Z4, Z10, Z10
-	VADDPS      Z10, Z12, Z10
-	VMULPS      Z10, Z11, Z12
-	VMOVUPS     all_be2aab0d<>+0(SB), Z13
-	VFMADD213PS all_3f0000f6<>+0(SB), Z10, Z13
-	VFMADD213PS all_bf800000<>+0(SB), Z10, Z13
-	VFMADD231PS Z13, Z12, Z11
-	VADDPS      Z2, Z11, Z10
-	VDIVPS      Z10, Z9, Z9
-	VMULPS      Z2, Z9, Z9
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z9
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z9
-	VMOVUPS     Z9, (AX)
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z11
+	VFMADD231PS Z2, Z11, Z10
+	VFMADD231PS Z3, Z11, Z10
+	VMOVAPS     Z7, Z11
+	VFMADD213PS Z6, Z10, Z11
+	VFMADD213PS Z5, Z10, Z11
+	VFMADD213PS Z4, Z10, Z11
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z10
+	VPSLLD      $0x13, Z9, Z9
+	VPADDD      Z9, Z10, Z9
+	VFMADD213PS all_31000000<>+0(SB), Z9, Z11
+	VDIVPS      Z11, Z8, Z9
+	VMULPS      all_31000000<>+0(SB), Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z8, Z10, Z10
+	VMINPS      Z9, Z10, Z8
+	VMOVUPS     Z8, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	SUBQ        $+16, CX
@@ -7066,79 +7308,154 @@ tail:
 	DECQ        BX
 	KMOVQ       BX, K1
 	VMOVUPS.Z   (DX), K1, Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z0
-	VMOVAPS     Z3, Z9
-	VFMADD231PS Z5, Z0, Z9
-	VSUBPS      Z3, Z9, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     powers_m40_16<>+0(SB), Z9, Z3
-	VPSLLD      $0x13, Z9, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z9, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVUPS     all_be2aab0d<>+0(SB), Z6
-	VFMADD213PS all_3f0000f6<>+0(SB), Z4, Z6
-	VFMADD213PS all_bf800000<>+0(SB), Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z8, K2
-	VMOVAPS     Z8, K2, Z0
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z0
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z1
+	VPSLLD      $0x13, Z9, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
 	VMOVUPS     Z0, K1, (AX)
 
 done:
 	VZEROUPPER
 	RET
 
-DATA powersLow_1_16<>+0(SB)/4, $0x80000000
-DATA powersLow_1_16<>+4(SB)/4, $0xb346cb6a
-DATA powersLow_1_16<>+8(SB)/4, $0x324e0610
-DATA powersLow_1_16<>+12(SB)/4, $0xb34b2482
-DATA powersLow_1_16<>+16(SB)/4, $0xb3092801
-DATA powersLow_1_16<>+20(SB)/4, $0xb31b85f2
-DATA powersLow_1_16<>+24(SB)/4, $0x33051aa8
-DATA powersLow_1_16<>+28(SB)/4, $0x32006c56
-DATA powersLow_1_16<>+32(SB)/4, $0xb29302ae
-DATA powersLow_1_16<>+36(SB)/4, $0x3302e5a2
-DATA powersLow_1_16<>+40(SB)/4, $0xb1b3d0e6
-DATA powersLow_1_16<>+44(SB)/4, $0xb1d1daf2
-DATA powersLow_1_16<>+48(SB)/4, $0x327ce182
-DATA powersLow_1_16<>+52(SB)/4, $0x31b4b0da
-DATA powersLow_1_16<>+56(SB)/4, $0x31d290be
-DATA powersLow_1_16<>+60(SB)/4, $0xb1b0a147
-GLOBL powersLow_1_16<>(SB), RODATA|NOPTR, $64
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z13
+	VMINPS      Z9, Z13, Z13
+	VMOVUPS     all_41a00000<>+0(SB), Z14
+	VMINPS      Z10, Z14, Z14
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z11, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z16
+	VMINPS      Z12, Z16, Z16
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z13, Z17, Z17
+	VMOVUPS     all_c2da5763<>+0(SB), Z13
+	VMAXPS      Z14, Z13, Z13
+	VMOVUPS     all_c2da5763<>+0(SB), Z14
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     all_c2da5763<>+0(SB), Z15
+	VMAXPS      Z16, Z15, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z16
+	VFMADD231PS Z1, Z13, Z18
+	VFMADD231PS Z1, Z14, Z19
+	VFMADD231PS Z1, Z15, Z20
+	VSUBPS      Z0, Z16, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z13
+	VFMADD231PS Z2, Z23, Z14
+	VFMADD231PS Z2, Z24, Z15
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z13
+	VFMADD231PS Z3, Z23, Z14
+	VFMADD231PS Z3, Z24, Z15
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z13, Z22
+	VFMADD213PS Z6, Z14, Z23
+	VFMADD213PS Z6, Z15, Z24
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z13, Z22
+	VFMADD213PS Z5, Z14, Z23
+	VFMADD213PS Z5, Z15, Z24
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z13, Z22
+	VFMADD213PS Z4, Z14, Z23
+	VFMADD213PS Z4, Z15, Z24
+	VPERMPS     led_powers_m29_16<>+0(SB), Z16, Z13
+	VPERMPS     led_powers_m29_16<>+0(SB), Z18, Z14
+	VPERMPS     led_powers_m29_16<>+0(SB), Z19, Z15
+	VPERMPS     led_powers_m29_16<>+0(SB), Z20, Z17
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z16, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z17, Z16
+	VFMADD213PS all_31000000<>+0(SB), Z13, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z14, Z22
+	VFMADD213PS all_31000000<>+0(SB), Z15, Z23
+	VFMADD213PS all_31000000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z9, Z13
+	VDIVPS      Z22, Z10, Z14
+	VDIVPS      Z23, Z11, Z15
+	VDIVPS      Z24, Z12, Z16
+	VMULPS      all_31000000<>+0(SB), Z13, Z13
+	VMULPS      all_31000000<>+0(SB), Z14, Z14
+	VMULPS      all_31000000<>+0(SB), Z15, Z15
+	VMULPS      all_31000000<>+0(SB), Z16, Z16
+	VMOVUPS     all_00000000<>+0(SB), Z17
+	VMAXPS      Z9, Z17, Z17
+	VMOVUPS     all_00000000<>+0(SB), Z9
+	VMAXPS      Z10, Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z11
+	VMAXPS      Z12, Z11, Z11
+	VMINPS      Z13, Z17, Z12
+	VMINPS      Z14, Z9, Z9
+	VMINPS      Z15, Z10, Z10
+	VMINPS      Z16, Z11, Z11
+	VMOVUPS     Z12, (AX)
+	VMOVUPS     Z9, 64(AX)
+	VMOVUPS     Z10, 128(AX)
+	VMOVUPS     Z11, 192(AX)
+	JMP         computed
 
-DATA all_be2aab0d<>+0(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+4(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+8(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+12(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+16(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+20(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+24(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+28(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+32(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+36(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+40(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+44(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+48(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+52(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+56(SB)/4, $0xbe2aab0d
-DATA all_be2aab0d<>+60(SB)/4, $0xbe2aab0d
-GLOBL all_be2aab0d<>(SB), RODATA|NOPTR, $64
+DATA led_powers_0_16<>+0(SB)/4, $0x3f061b7e
+DATA led_powers_0_16<>+4(SB)/4, $0x3f040b7a
+DATA led_powers_0_16<>+8(SB)/4, $0x3f023ec2
+DATA led_powers_0_16<>+12(SB)/4, $0x3f00b850
+DATA led_powers_0_16<>+16(SB)/4, $0x3eff7b41
+DATA led_powers_0_16<>+20(SB)/4, $0x3efe8ad5
+DATA led_powers_0_16<>+24(SB)/4, $0x3efdea70
+DATA led_powers_0_16<>+28(SB)/4, $0x3efd9d9d
+DATA led_powers_0_16<>+32(SB)/4, $0x3efda810
+DATA led_powers_0_16<>+36(SB)/4, $0x3efe0da5
+DATA led_powers_0_16<>+40(SB)/4, $0x3efed266
+DATA led_powers_0_16<>+44(SB)/4, $0x3efffa89
+DATA led_powers_0_16<>+48(SB)/4, $0x3f018a75
+DATA led_powers_0_16<>+52(SB)/4, $0x3f0386c2
+DATA led_powers_0_16<>+56(SB)/4, $0x3f05f43c
+DATA led_powers_0_16<>+60(SB)/4, $0x3f086bf3
+GLOBL led_powers_0_16<>(SB), RODATA|NOPTR, $64
 
 // func siluFP16AVX2<>()
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·siluFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Y0
-	VBROADCASTSS all_41900000<>+0(SB), Y1
-	VBROADCASTSS all_2b800000<>+0(SB), Y2
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -7149,64 +7466,52 @@ TEXT ·siluFP16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 groups:
 	VCVTPH2PS   (DX), Y3
 	VCVTPH2PS   16(DX), Y4
-	VMINPS      Y3, Y1, Y5
-	VMINPS      Y4, Y1, Y6
-	VMAXPS      Y5, Y0, Y5
-	VMAXPS      Y6, Y0, Y6
-	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
-	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VMOVAPS     Y5, Y11
-	VMOVAPS     Y6, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPSLLD      $0x14, Y7, Y13
-	VPSLLD      $0x14, Y8, Y14
-	VPADDD      Y13, Y9, Y9
-	VPADDD      Y14, Y10, Y10
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VADDPS      Y7, Y11, Y7
-	VADDPS      Y8, Y12, Y8
-	VMULPS      Y7, Y9, Y11
-	VMULPS      Y8, Y10, Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD231PS Y13, Y11, Y9
-	VFMADD231PS Y14, Y12, Y10
-	VADDPS      Y2, Y9, Y7
-	VADDPS      Y2, Y10, Y8
-	VDIVPS      Y7, Y5, Y5
-	VDIVPS      Y8, Y6, Y6
-	VMULPS      Y2, Y5, Y5
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y3, Y7
-	VBLENDVPS   Y7, Y3, Y5, Y5
-	VCMPPS      $0x1e, Y1, Y4, Y7
-	VBLENDVPS   Y7, Y4, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y6, Y6
-	VCVTPS2PH   $0x00, Y5, (CX)
-	VCVTPS2PH   $0x00, Y6, 16(CX)
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	SUBQ        $+16, AX
-	JGE         groups
+	VPAND       all_7fffffff<>+0(SB), Y3, Y5
+	VPAND       all_7fffffff<>+0(SB), Y4, Y6
+	VPMAXUD     Y6, Y5, Y5
+	VPCMPGTD    all_42ac0000<>+0(SB), Y5, Y5
+	VPTEST      Y5, Y5
+	JNZ         far
+	VMOVAPS     Y3, Y5
+	VMOVAPS     Y4, Y6
+	VMOVAPS     Y0, Y7
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y5, Y7
+	VFMADD231PS Y1, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y2, Y10, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y10
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPERMPS     led_powers_0_8<>+0(SB), Y8, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y7, Y5, Y5
+	VPADDD      Y8, Y6, Y6
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f800000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y3, Y3
+	VDIVPS      Y10, Y4, Y4
+	VCVTPS2PH   $0x00, Y3, (CX)
+	VCVTPS2PH   $0x00, Y4, 16(CX)
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -7214,33 +7519,30 @@ singles:
 
 single:
 	VCVTPH2PS   (DX), Y3
-	VMINPS      Y3, Y1, Y4
-	VMAXPS      Y4, Y0, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS     Y4, Y7
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD      $0x14, Y5, Y8
-	VPADDD      Y8, Y6, Y6
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS      Y5, Y7, Y5
-	VMULPS      Y5, Y6, Y7
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS Y8, Y7, Y6
-	VADDPS      Y2, Y6, Y5
-	VDIVPS      Y5, Y4, Y4
-	VMULPS      Y2, Y4, Y4
-	VCMPPS      $0x1e, Y1, Y3, Y5
-	VBLENDVPS   Y5, Y3, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VCVTPS2PH   $0x00, Y4, (CX)
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y4, Y5, Y5
+	VMOVAPS     Y0, Y4
+	VFMADD231PS Y1, Y5, Y4
+	VSUBPS      Y0, Y4, Y6
+	VFMADD231PS Y2, Y6, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD      $0x14, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VDIVPS      Y6, Y3, Y4
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS     all_00000000<>+0(SB), Y5
+	VMAXPS      Y3, Y5, Y5
+	VMINPS      Y4, Y5, Y3
+	VCVTPS2PH   $0x00, Y3, (CX)
 	ADDQ        $+16, CX
 	ADDQ        $+16, DX
 	SUBQ        $+8, AX
@@ -7253,33 +7555,30 @@ tail:
 element:
 	VPBROADCASTW (DX), Y3
 	VCVTPH2PS    X3, Y3
-	VMINPS       Y3, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD       $0x14, Y5, Y8
-	VPADDD       Y8, Y6, Y6
-	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS       Y5, Y7, Y5
-	VMULPS       Y5, Y6, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS  Y8, Y7, Y6
-	VADDPS       Y2, Y6, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VCVTPS2PH    $0x00, X4, X3
+	VMOVUPS      all_41a00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y4
+	VMOVUPS      all_c2da5763<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y5
+	VMOVAPS      Y0, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VSUBPS       Y0, Y4, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y3, Y4
+	VMULPS       all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS      all_00000000<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y5
+	VMINPS       Y4, Y5, Y3
+	VCVTPS2PH    $0x00, X3, X3
 	VPEXTRW      $0x00, X3, (CX)
 	ADDQ         $+2, CX
 	ADDQ         $+2, DX
@@ -7290,18 +7589,73 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y3, Y5, Y5
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y4, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y7
+	VMAXPS      Y5, Y7, Y7
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y6, Y5, Y5
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y7, Y6
+	VFMADD231PS Y1, Y5, Y8
+	VSUBPS      Y0, Y6, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y7
+	VFMADD231PS Y2, Y10, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y7, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y10
+	VPERMPS     led_powers_m29_8<>+0(SB), Y6, Y5
+	VPERMPS     led_powers_m29_8<>+0(SB), Y8, Y7
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y6, Y5, Y5
+	VPADDD      Y8, Y7, Y6
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VFMADD213PS all_31000000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y3, Y5
+	VDIVPS      Y10, Y4, Y6
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMULPS      all_31000000<>+0(SB), Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y7
+	VMAXPS      Y3, Y7, Y7
+	VMOVUPS     all_00000000<>+0(SB), Y3
+	VMAXPS      Y4, Y3, Y3
+	VMINPS      Y5, Y7, Y4
+	VMINPS      Y6, Y3, Y3
+	VCVTPS2PH   $0x00, Y4, (CX)
+	VCVTPS2PH   $0x00, Y3, 16(CX)
+	JMP         computed
+
 // func siluFP16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluFP16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -7310,114 +7664,90 @@ TEXT ·siluFP16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VCVTPH2PS   (DX), Z8
-	VCVTPH2PS   32(DX), Z9
-	VCVTPH2PS   64(DX), Z10
-	VCVTPH2PS   96(DX), Z11
-	VMINPS      Z8, Z1, Z12
-	VMINPS      Z9, Z1, Z13
-	VMINPS      Z10, Z1, Z14
-	VMINPS      Z11, Z1, Z15
-	VMAXPS      Z12, Z0, Z12
-	VMAXPS      Z13, Z0, Z13
-	VMAXPS      Z14, Z0, Z14
-	VMAXPS      Z15, Z0, Z15
-	VMOVAPS     Z3, Z16
-	VMOVAPS     Z3, Z17
-	VMOVAPS     Z3, Z18
-	VMOVAPS     Z3, Z19
-	VFMADD231PS Z5, Z12, Z16
-	VFMADD231PS Z5, Z13, Z17
-	VFMADD231PS Z5, Z14, Z18
-	VFMADD231PS Z5, Z15, Z19
-	VSUBPS      Z3, Z16, Z20
-	VSUBPS      Z3, Z17, Z21
-	VSUBPS      Z3, Z18, Z22
-	VSUBPS      Z3, Z19, Z23
-	VMOVAPS     Z12, Z24
-	VMOVAPS     Z13, Z25
-	VMOVAPS     Z14, Z26
-	VMOVAPS     Z15, Z27
-	VFMADD231PS Z6, Z20, Z24
-	VFMADD231PS Z6, Z21, Z25
-	VFMADD231PS Z6, Z22, Z26
-	VFMADD231PS Z6, Z23, Z27
-	VFMADD231PS Z7, Z20, Z24
-	VFMADD231PS Z7, Z21, Z25
-	VFMADD231PS Z7, Z22, Z26
-	VFMADD231PS Z7, Z23, Z27
-	VPERMPS     powers_m40_16<>+0(SB), Z16, Z20
-	VPERMPS     powers_m40_16<>+0(SB), Z17, Z21
-	VPERMPS     powers_m40_16<>+0(SB), Z18, Z22
-	VPERMPS     powers_m40_16<>+0(SB), Z19, Z23
-	VPSLLD      $0x13, Z16, Z28
-	VPSLLD      $0x13, Z17, Z29
-	VPSLLD      $0x13, Z18, Z30
-	VPSLLD      $0x13, Z19, Z31
-	VPADDD      Z28, Z20, Z20
-	VPADDD      Z29, Z21, Z21
-	VPADDD      Z30, Z22, Z22
-	VPADDD      Z31, Z23, Z23
-	VPERMPS     Z4, Z16, Z16
-	VPERMPS     Z4, Z17, Z17
-	VPERMPS     Z4, Z18, Z18
-	VPERMPS     Z4, Z19, Z19
-	VADDPS      Z16, Z24, Z16
-	VADDPS      Z17, Z25, Z17
-	VADDPS      Z18, Z26, Z18
-	VADDPS      Z19, Z27, Z19
-	VMULPS      Z16, Z20, Z24
-	VMULPS      Z17, Z21, Z25
-	VMULPS      Z18, Z22, Z26
-	VMULPS      Z19, Z23, Z27
-	VMOVUPS     all_be2aab0d<>+0(SB), Z28
-	VMOVUPS     all_be2aab0d<>+0(SB), Z29
-	VMOVUPS     all_be2aab0d<>+0(SB), Z30
-	VMOVUPS     all_be2aab0d<>+0(SB), Z31
-	VFMADD213PS all_3f0000f6<>+0(SB), Z16, Z28
-	VFMADD213PS all_3f0000f6<>+0(SB), Z17, Z29
-	VFMADD213PS all_3f0000f6<>+0(SB), Z18, Z30
-	VFMADD213PS all_3f0000f6<>+0(SB), Z19, Z31
-	VFMADD213PS all_bf800000<>+0(SB), Z16, Z28
-	VFMADD213PS all_bf800000<>+0(SB), Z17, Z29
-	VFMADD213PS all_bf800000<>+0(SB), Z18, Z30
-	VFMADD213PS all_bf800000<>+0(SB), Z19, Z31
-	VFMADD231PS Z28, Z24, Z20
-	VFMADD231PS Z29, Z25, Z21
-	VFMADD231PS Z30, Z26, Z22
-	VFMADD231PS Z31, Z27, Z23
-	VADDPS      Z2, Z20, Z16
-	VADDPS      Z2, Z21, Z17
-	VADDPS      Z2, Z22, Z18
-	VADDPS      Z2, Z23, Z19
-	VDIVPS      Z16, Z12, Z12
-	VDIVPS      Z17, Z13, Z13
-	VDIVPS      Z18, Z14, Z14
-	VDIVPS      Z19, Z15, Z15
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z2, Z13, Z13
-	VMULPS      Z2, Z14, Z14
-	VMULPS      Z2, Z15, Z15
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z12
-	VCMPPS      $0x1e, Z1, Z9, K1
-	VMOVAPS     Z9, K1, Z13
-	VCMPPS      $0x1e, Z1, Z10, K1
-	VMOVAPS     Z10, K1, Z14
-	VCMPPS      $0x1e, Z1, Z11, K1
-	VMOVAPS     Z11, K1, Z15
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z12
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z9, Z13
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z10, Z14
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z11, Z15
-	VCVTPS2PH   $0x00, Z12, (AX)
-	VCVTPS2PH   $0x00, Z13, 32(AX)
-	VCVTPS2PH   $0x00, Z14, 64(AX)
-	VCVTPS2PH   $0x00, Z15, 96(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	SUBQ        $+64, CX
-	JGE         groups
+	VCVTPH2PS   (DX), Z9
+	VCVTPH2PS   32(DX), Z10
+	VCVTPH2PS   64(DX), Z11
+	VCVTPH2PS   96(DX), Z12
+	VPANDD      all_7fffffff<>+0(SB), Z9, Z13
+	VPANDD      all_7fffffff<>+0(SB), Z10, Z14
+	VPANDD      all_7fffffff<>+0(SB), Z11, Z15
+	VPANDD      all_7fffffff<>+0(SB), Z12, Z16
+	VPMAXUD     Z16, Z15, Z15
+	VPMAXUD     Z15, Z14, Z14
+	VPMAXUD     Z14, Z13, Z13
+	VPCMPUD     $0x06, all_42ac0000<>+0(SB), Z13, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z9, Z13
+	VMOVAPS     Z10, Z14
+	VMOVAPS     Z11, Z15
+	VMOVAPS     Z12, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z13, Z17
+	VFMADD231PS Z1, Z14, Z18
+	VFMADD231PS Z1, Z15, Z19
+	VFMADD231PS Z1, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z13
+	VFMADD231PS Z2, Z22, Z14
+	VFMADD231PS Z2, Z23, Z15
+	VFMADD231PS Z2, Z24, Z16
+	VFMADD231PS Z3, Z21, Z13
+	VFMADD231PS Z3, Z22, Z14
+	VFMADD231PS Z3, Z23, Z15
+	VFMADD231PS Z3, Z24, Z16
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z13, Z21
+	VFMADD213PS Z6, Z14, Z22
+	VFMADD213PS Z6, Z15, Z23
+	VFMADD213PS Z6, Z16, Z24
+	VFMADD213PS Z5, Z13, Z21
+	VFMADD213PS Z5, Z14, Z22
+	VFMADD213PS Z5, Z15, Z23
+	VFMADD213PS Z5, Z16, Z24
+	VFMADD213PS Z4, Z13, Z21
+	VFMADD213PS Z4, Z14, Z22
+	VFMADD213PS Z4, Z15, Z23
+	VFMADD213PS Z4, Z16, Z24
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPERMPS     Z8, Z19, Z15
+	VPERMPS     Z8, Z20, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z16, Z16
+	VFMADD213PS all_3f800000<>+0(SB), Z13, Z21
+	VFMADD213PS all_3f800000<>+0(SB), Z14, Z22
+	VFMADD213PS all_3f800000<>+0(SB), Z15, Z23
+	VFMADD213PS all_3f800000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z9, Z9
+	VDIVPS      Z22, Z10, Z10
+	VDIVPS      Z23, Z11, Z11
+	VDIVPS      Z24, Z12, Z12
+	VCVTPS2PH   $0x00, Z9, (AX)
+	VCVTPS2PH   $0x00, Z10, 32(AX)
+	VCVTPS2PH   $0x00, Z11, 64(AX)
+	VCVTPS2PH   $0x00, Z12, 96(AX)
+
+computed:
+	ADDQ $+128, AX
+	ADDQ $+128, DX
+	SUBQ $+64, CX
+	JGE  groups
 
 singles:
 	ADDQ $+48, CX
@@ -7425,31 +7755,29 @@ singles:
 
 single:
 	VCVTPH2PS   (DX), Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z9
-	VMOVAPS     Z3, Z10
-	VFMADD231PS Z5, Z9, Z10
-	VSUBPS      Z3, Z10, Z11
-	VMOVAPS     Z9, Z12
-	VFMADD231PS Z6, Z11, Z12
-	VFMADD231PS Z7, Z11, Z12
-	VPERMPS     powers_m40_16<>+0(SB), Z10, Z11
-	VPSLLD      $0x13, Z10, Z13
-	VPADDD      Z13, Z11, Z11
-	VPERMPS     Z4, Z10, Z10
-	VADDPS      Z10, Z12, Z10
-	VMULPS      Z10, Z11, Z12
-	VMOVUPS     all_be2aab0d<>+0(SB), Z13
-	VFMADD213PS all_3f0000f6<>+0(SB), Z10, Z13
-	VFMADD213PS all_bf800000<>+0(SB), Z10, Z13
-	VFMADD231PS Z13, Z12, Z11
-	VADDPS      Z2, Z11, Z10
-	VDIVPS      Z10, Z9, Z9
-	VMULPS      Z2, Z9, Z9
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z9
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z9
-	VCVTPS2PH   $0x00, Z9, (AX)
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z11
+	VFMADD231PS Z2, Z11, Z10
+	VFMADD231PS Z3, Z11, Z10
+	VMOVAPS     Z7, Z11
+	VFMADD213PS Z6, Z10, Z11
+	VFMADD213PS Z5, Z10, Z11
+	VFMADD213PS Z4, Z10, Z11
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z10
+	VPSLLD      $0x13, Z9, Z9
+	VPADDD      Z9, Z10, Z9
+	VFMADD213PS all_31000000<>+0(SB), Z9, Z11
+	VDIVPS      Z11, Z8, Z9
+	VMULPS      all_31000000<>+0(SB), Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z8, Z10, Z10
+	VMINPS      Z9, Z10, Z8
+	VCVTPS2PH   $0x00, Z8, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 	SUBQ        $+16, CX
@@ -7465,43 +7793,136 @@ tail:
 	DECQ        BX
 	KMOVQ       BX, K1
 	VCVTPH2PS.Z (DX), K1, Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z0
-	VMOVAPS     Z3, Z9
-	VFMADD231PS Z5, Z0, Z9
-	VSUBPS      Z3, Z9, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     powers_m40_16<>+0(SB), Z9, Z3
-	VPSLLD      $0x13, Z9, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z9, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVUPS     all_be2aab0d<>+0(SB), Z6
-	VFMADD213PS all_3f0000f6<>+0(SB), Z4, Z6
-	VFMADD213PS all_bf800000<>+0(SB), Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z8, K2
-	VMOVAPS     Z8, K2, Z0
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z0
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z1
+	VPSLLD      $0x13, Z9, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
 	VCVTPS2PH   $0x00, Z0, K1, (AX)
 
 done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z13
+	VMINPS      Z9, Z13, Z13
+	VMOVUPS     all_41a00000<>+0(SB), Z14
+	VMINPS      Z10, Z14, Z14
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z11, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z16
+	VMINPS      Z12, Z16, Z16
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z13, Z17, Z17
+	VMOVUPS     all_c2da5763<>+0(SB), Z13
+	VMAXPS      Z14, Z13, Z13
+	VMOVUPS     all_c2da5763<>+0(SB), Z14
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     all_c2da5763<>+0(SB), Z15
+	VMAXPS      Z16, Z15, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z16
+	VFMADD231PS Z1, Z13, Z18
+	VFMADD231PS Z1, Z14, Z19
+	VFMADD231PS Z1, Z15, Z20
+	VSUBPS      Z0, Z16, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z13
+	VFMADD231PS Z2, Z23, Z14
+	VFMADD231PS Z2, Z24, Z15
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z13
+	VFMADD231PS Z3, Z23, Z14
+	VFMADD231PS Z3, Z24, Z15
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z13, Z22
+	VFMADD213PS Z6, Z14, Z23
+	VFMADD213PS Z6, Z15, Z24
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z13, Z22
+	VFMADD213PS Z5, Z14, Z23
+	VFMADD213PS Z5, Z15, Z24
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z13, Z22
+	VFMADD213PS Z4, Z14, Z23
+	VFMADD213PS Z4, Z15, Z24
+	VPERMPS     led_powers_m29_16<>+0(SB), Z16, Z13
+	VPERMPS     led_powers_m29_16<>+0(SB), Z18, Z14
+	VPERMPS     led_powers_m29_16<>+0(SB), Z19, Z15
+	VPERMPS     led_powers_m29_16<>+0(SB), Z20, Z17
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z16, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z17, Z16
+	VFMADD213PS all_31000000<>+0(SB), Z13, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z14, Z22
+	VFMADD213PS all_31000000<>+0(SB), Z15, Z23
+	VFMADD213PS all_31000000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z9, Z13
+	VDIVPS      Z22, Z10, Z14
+	VDIVPS      Z23, Z11, Z15
+	VDIVPS      Z24, Z12, Z16
+	VMULPS      all_31000000<>+0(SB), Z13, Z13
+	VMULPS      all_31000000<>+0(SB), Z14, Z14
+	VMULPS      all_31000000<>+0(SB), Z15, Z15
+	VMULPS      all_31000000<>+0(SB), Z16, Z16
+	VMOVUPS     all_00000000<>+0(SB), Z17
+	VMAXPS      Z9, Z17, Z17
+	VMOVUPS     all_00000000<>+0(SB), Z9
+	VMAXPS      Z10, Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z11, Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z11
+	VMAXPS      Z12, Z11, Z11
+	VMINPS      Z13, Z17, Z12
+	VMINPS      Z14, Z9, Z9
+	VMINPS      Z15, Z10, Z10
+	VMINPS      Z16, Z11, Z11
+	VCVTPS2PH   $0x00, Z12, (AX)
+	VCVTPS2PH   $0x00, Z9, 32(AX)
+	VCVTPS2PH   $0x00, Z10, 64(AX)
+	VCVTPS2PH   $0x00, Z11, 96(AX)
+	JMP         computed
+
 // func siluBF16AVX2<>()
 // Requires: AVX, AVX2, FMA3
 TEXT ·siluBF16AVX2<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Y0
-	VBROADCASTSS all_41900000<>+0(SB), Y1
-	VBROADCASTSS all_2b800000<>+0(SB), Y2
+	VBROADCASTSS all_49c00000<>+0(SB), Y0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Y1
+	VBROADCASTSS all_3f316000<>+0(SB), Y2
 	MOVQ         (DI), AX
 	MOVQ         8(DI), CX
 	MOVQ         24(DI), DX
@@ -7513,73 +7934,61 @@ groups:
 	VMOVDQU     (DX), Y3
 	VPSLLD      $0x10, Y3, Y4
 	VPAND       all_ffff0000<>+0(SB), Y3, Y3
-	VMINPS      Y4, Y1, Y5
-	VMINPS      Y3, Y1, Y6
-	VMAXPS      Y5, Y0, Y5
-	VMAXPS      Y6, Y0, Y6
-	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VMOVUPS     all_49c00000<>+0(SB), Y8
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y8
-	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VSUBPS      all_49c00000<>+0(SB), Y8, Y10
-	VMOVAPS     Y5, Y11
-	VMOVAPS     Y6, Y12
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y10, Y12
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y12
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPERMPS     powers_m40_8<>+0(SB), Y8, Y10
-	VPSLLD      $0x14, Y7, Y13
-	VPSLLD      $0x14, Y8, Y14
-	VPADDD      Y13, Y9, Y9
-	VPADDD      Y14, Y10, Y10
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VPERMPS     powersLow_1_8<>+0(SB), Y8, Y8
-	VADDPS      Y7, Y11, Y7
-	VADDPS      Y8, Y12, Y8
-	VMULPS      Y7, Y9, Y11
-	VMULPS      Y8, Y10, Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y14
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y8, Y14
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y8, Y14
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y8, Y14
-	VFMADD231PS Y13, Y11, Y9
-	VFMADD231PS Y14, Y12, Y10
-	VADDPS      Y2, Y9, Y7
-	VADDPS      Y2, Y10, Y8
-	VDIVPS      Y7, Y5, Y5
-	VDIVPS      Y8, Y6, Y6
-	VMULPS      Y2, Y5, Y5
-	VMULPS      Y2, Y6, Y6
-	VCMPPS      $0x1e, Y1, Y4, Y7
-	VBLENDVPS   Y7, Y4, Y5, Y5
-	VCMPPS      $0x1e, Y1, Y3, Y7
-	VBLENDVPS   Y7, Y3, Y6, Y6
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y4, Y4
-	VBLENDVPS   Y4, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y6, Y6
-	VPSRLD      $0x10, Y5, Y3
-	VPSRLD      $0x10, Y6, Y4
-	VPAND       all_00000001<>+0(SB), Y3, Y3
-	VPAND       all_00000001<>+0(SB), Y4, Y4
-	VPADDD      all_00007fff<>+0(SB), Y5, Y5
-	VPADDD      all_00007fff<>+0(SB), Y6, Y6
-	VPADDD      Y3, Y5, Y3
-	VPADDD      Y4, Y6, Y4
-	VPSRLD      $0x10, Y3, Y3
-	VPBLENDW    $0xaa, Y4, Y3, Y3
-	VMOVDQU     Y3, (CX)
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	SUBQ        $+16, AX
-	JGE         groups
+	VPAND       all_7fffffff<>+0(SB), Y4, Y5
+	VPAND       all_7fffffff<>+0(SB), Y3, Y6
+	VPMAXUD     Y6, Y5, Y5
+	VPCMPGTD    all_42ac0000<>+0(SB), Y5, Y5
+	VPTEST      Y5, Y5
+	JNZ         far
+	VMOVAPS     Y4, Y5
+	VMOVAPS     Y3, Y6
+	VMOVAPS     Y0, Y7
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y5, Y7
+	VFMADD231PS Y1, Y6, Y8
+	VSUBPS      Y0, Y7, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y5
+	VFMADD231PS Y2, Y10, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y6
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y10
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPERMPS     led_powers_0_8<>+0(SB), Y8, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y7, Y5, Y5
+	VPADDD      Y8, Y6, Y6
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f800000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y4, Y4
+	VDIVPS      Y10, Y3, Y3
+	VPSRLD      $0x10, Y4, Y5
+	VPSRLD      $0x10, Y3, Y6
+	VPAND       all_00000001<>+0(SB), Y5, Y5
+	VPAND       all_00000001<>+0(SB), Y6, Y6
+	VPADDD      all_00007fff<>+0(SB), Y4, Y4
+	VPADDD      all_00007fff<>+0(SB), Y3, Y3
+	VPADDD      Y5, Y4, Y4
+	VPADDD      Y6, Y3, Y3
+	VPSRLD      $0x10, Y4, Y4
+	VPBLENDW    $0xaa, Y3, Y4, Y4
+	VMOVDQU     Y4, (CX)
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -7588,36 +7997,33 @@ singles:
 single:
 	VPMOVZXWD   (DX), Y3
 	VPSLLD      $0x10, Y3, Y3
-	VMINPS      Y3, Y1, Y4
-	VMAXPS      Y4, Y0, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS     Y4, Y7
-	VFMADD231PS all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD      $0x14, Y5, Y8
-	VPADDD      Y8, Y6, Y6
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS      Y5, Y7, Y5
-	VMULPS      Y5, Y6, Y7
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS Y8, Y7, Y6
-	VADDPS      Y2, Y6, Y5
-	VDIVPS      Y5, Y4, Y4
-	VMULPS      Y2, Y4, Y4
-	VCMPPS      $0x1e, Y1, Y3, Y5
-	VBLENDVPS   Y5, Y3, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VPSRLD      $0x10, Y4, Y3
-	VPAND       all_00000001<>+0(SB), Y3, Y3
-	VPADDD      all_00007fff<>+0(SB), Y4, Y4
-	VPADDD      Y3, Y4, Y3
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y3, Y4, Y4
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y4, Y5, Y5
+	VMOVAPS     Y0, Y4
+	VFMADD231PS Y1, Y5, Y4
+	VSUBPS      Y0, Y4, Y6
+	VFMADD231PS Y2, Y6, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS     led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD      $0x14, Y4, Y4
+	VPADDD      Y4, Y5, Y4
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y6
+	VDIVPS      Y6, Y3, Y4
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS     all_00000000<>+0(SB), Y5
+	VMAXPS      Y3, Y5, Y5
+	VMINPS      Y4, Y5, Y3
+	VPSRLD      $0x10, Y3, Y4
+	VPAND       all_00000001<>+0(SB), Y4, Y4
+	VPADDD      all_00007fff<>+0(SB), Y3, Y3
+	VPADDD      Y4, Y3, Y3
 	VPSRLD      $0x10, Y3, Y3
 	VPACKUSDW   Y3, Y3, Y3
 	VPERMQ      $0x08, Y3, Y3
@@ -7634,36 +8040,33 @@ tail:
 element:
 	VPBROADCASTW (DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMINPS       Y3, Y1, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y6
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  all_3f316000<>+0(SB), Y6, Y7
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y7
-	VPERMPS      powers_m40_8<>+0(SB), Y5, Y6
-	VPSLLD       $0x14, Y5, Y8
-	VPADDD       Y8, Y6, Y6
-	VPERMPS      powersLow_1_8<>+0(SB), Y5, Y5
-	VADDPS       Y5, Y7, Y5
-	VMULPS       Y5, Y6, Y7
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y8
-	VFMADD213PS  all_be2aae12<>+0(SB), Y5, Y8
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y8
-	VFMADD213PS  all_bf800000<>+0(SB), Y5, Y8
-	VFMADD231PS  Y8, Y7, Y6
-	VADDPS       Y2, Y6, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y2, Y4, Y4
-	VCMPPS       $0x1e, Y1, Y3, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y4
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y3, Y3
-	VBLENDVPS    Y3, all_7fc00000<>+0(SB), Y4, Y4
-	VPSRLD       $0x10, Y4, Y3
-	VPAND        all_00000001<>+0(SB), Y3, Y3
-	VPADDD       all_00007fff<>+0(SB), Y4, Y4
-	VPADDD       Y3, Y4, Y3
+	VMOVUPS      all_41a00000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y4
+	VMOVUPS      all_c2da5763<>+0(SB), Y5
+	VMAXPS       Y4, Y5, Y5
+	VMOVAPS      Y0, Y4
+	VFMADD231PS  Y1, Y5, Y4
+	VSUBPS       Y0, Y4, Y6
+	VFMADD231PS  Y2, Y6, Y5
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y6, Y5
+	VMOVUPS      all_3da2e40d<>+0(SB), Y6
+	VFMADD213PS  all_bea2e832<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3f74576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_bff4576c<>+0(SB), Y5, Y6
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y5, Y6
+	VPERMPS      led_powers_m29_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VFMADD213PS  all_31000000<>+0(SB), Y4, Y6
+	VDIVPS       Y6, Y3, Y4
+	VMULPS       all_31000000<>+0(SB), Y4, Y4
+	VMOVUPS      all_00000000<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y5
+	VMINPS       Y4, Y5, Y3
+	VPSRLD       $0x10, Y3, Y4
+	VPAND        all_00000001<>+0(SB), Y4, Y4
+	VPADDD       all_00007fff<>+0(SB), Y3, Y3
+	VPADDD       Y4, Y3, Y3
 	VPEXTRW      $0x01, X3, (CX)
 	ADDQ         $+2, CX
 	ADDQ         $+2, DX
@@ -7674,18 +8077,82 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y4, Y5, Y5
+	VMOVUPS     all_41a00000<>+0(SB), Y6
+	VMINPS      Y3, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y7
+	VMAXPS      Y5, Y7, Y7
+	VMOVUPS     all_c2da5763<>+0(SB), Y5
+	VMAXPS      Y6, Y5, Y5
+	VMOVAPS     Y0, Y6
+	VMOVAPS     Y0, Y8
+	VFMADD231PS Y1, Y7, Y6
+	VFMADD231PS Y1, Y5, Y8
+	VSUBPS      Y0, Y6, Y9
+	VSUBPS      Y0, Y8, Y10
+	VFMADD231PS Y2, Y9, Y7
+	VFMADD231PS Y2, Y10, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y7
+	VFMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VMOVUPS     all_3da2e40d<>+0(SB), Y10
+	VFMADD213PS all_bea2e832<>+0(SB), Y7, Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y10
+	VFMADD213PS all_3f74576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_bff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y10
+	VFMADD213PS all_3ff4576c<>+0(SB), Y7, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y10
+	VPERMPS     led_powers_m29_8<>+0(SB), Y6, Y5
+	VPERMPS     led_powers_m29_8<>+0(SB), Y8, Y7
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y8, Y8
+	VPADDD      Y6, Y5, Y5
+	VPADDD      Y8, Y7, Y6
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VFMADD213PS all_31000000<>+0(SB), Y6, Y10
+	VDIVPS      Y9, Y4, Y5
+	VDIVPS      Y10, Y3, Y6
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMULPS      all_31000000<>+0(SB), Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y7
+	VMAXPS      Y4, Y7, Y7
+	VMOVUPS     all_00000000<>+0(SB), Y4
+	VMAXPS      Y3, Y4, Y4
+	VMINPS      Y5, Y7, Y3
+	VMINPS      Y6, Y4, Y4
+	VPSRLD      $0x10, Y3, Y5
+	VPSRLD      $0x10, Y4, Y6
+	VPAND       all_00000001<>+0(SB), Y5, Y5
+	VPAND       all_00000001<>+0(SB), Y6, Y6
+	VPADDD      all_00007fff<>+0(SB), Y3, Y3
+	VPADDD      all_00007fff<>+0(SB), Y4, Y4
+	VPADDD      Y5, Y3, Y3
+	VPADDD      Y6, Y4, Y4
+	VPSRLD      $0x10, Y3, Y3
+	VPBLENDW    $0xaa, Y4, Y3, Y3
+	VMOVDQU     Y3, (CX)
+	JMP         computed
+
 // func siluBF16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = x/(1 + exp(-x)) // NaN at -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -7694,134 +8161,110 @@ TEXT ·siluBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32   (DX), Z8
-	VPSLLD      $0x10, Z8, Z9
-	VPANDD      all_ffff0000<>+0(SB), Z8, Z8
-	VMOVDQU32   64(DX), Z10
-	VPSLLD      $0x10, Z10, Z11
-	VPANDD      all_ffff0000<>+0(SB), Z10, Z10
-	VMINPS      Z9, Z1, Z12
-	VMINPS      Z8, Z1, Z13
-	VMINPS      Z11, Z1, Z14
-	VMINPS      Z10, Z1, Z15
-	VMAXPS      Z12, Z0, Z12
-	VMAXPS      Z13, Z0, Z13
-	VMAXPS      Z14, Z0, Z14
-	VMAXPS      Z15, Z0, Z15
-	VMOVAPS     Z3, Z16
-	VMOVAPS     Z3, Z17
-	VMOVAPS     Z3, Z18
-	VMOVAPS     Z3, Z19
-	VFMADD231PS Z5, Z12, Z16
-	VFMADD231PS Z5, Z13, Z17
-	VFMADD231PS Z5, Z14, Z18
-	VFMADD231PS Z5, Z15, Z19
-	VSUBPS      Z3, Z16, Z20
-	VSUBPS      Z3, Z17, Z21
-	VSUBPS      Z3, Z18, Z22
-	VSUBPS      Z3, Z19, Z23
-	VMOVAPS     Z12, Z24
-	VMOVAPS     Z13, Z25
-	VMOVAPS     Z14, Z26
-	VMOVAPS     Z15, Z27
-	VFMADD231PS Z6, Z20, Z24
-	VFMADD231PS Z6, Z21, Z25
-	VFMADD231PS Z6, Z22, Z26
-	VFMADD231PS Z6, Z23, Z27
-	VFMADD231PS Z7, Z20, Z24
-	VFMADD231PS Z7, Z21, Z25
-	VFMADD231PS Z7, Z22, Z26
-	VFMADD231PS Z7, Z23, Z27
-	VPERMPS     powers_m40_16<>+0(SB), Z16, Z20
-	VPERMPS     powers_m40_16<>+0(SB), Z17, Z21
-	VPERMPS     powers_m40_16<>+0(SB), Z18, Z22
-	VPERMPS     powers_m40_16<>+0(SB), Z19, Z23
-	VPSLLD      $0x13, Z16, Z28
-	VPSLLD      $0x13, Z17, Z29
-	VPSLLD      $0x13, Z18, Z30
-	VPSLLD      $0x13, Z19, Z31
-	VPADDD      Z28, Z20, Z20
-	VPADDD      Z29, Z21, Z21
-	VPADDD      Z30, Z22, Z22
-	VPADDD      Z31, Z23, Z23
-	VPERMPS     Z4, Z16, Z16
-	VPERMPS     Z4, Z17, Z17
-	VPERMPS     Z4, Z18, Z18
-	VPERMPS     Z4, Z19, Z19
-	VADDPS      Z16, Z24, Z16
-	VADDPS      Z17, Z25, Z17
-	VADDPS      Z18, Z26, Z18
-	VADDPS      Z19, Z27, Z19
-	VMULPS      Z16, Z20, Z24
-	VMULPS      Z17, Z21, Z25
-	VMULPS      Z18, Z22, Z26
-	VMULPS      Z19, Z23, Z27
-	VMOVUPS     all_be2aab0d<>+0(SB), Z28
-	VMOVUPS     all_be2aab0d<>+0(SB), Z29
-	VMOVUPS     all_be2aab0d<>+0(SB), Z30
-	VMOVUPS     all_be2aab0d<>+0(SB), Z31
-	VFMADD213PS all_3f0000f6<>+0(SB), Z16, Z28
-	VFMADD213PS all_3f0000f6<>+0(SB), Z17, Z29
-	VFMADD213PS all_3f0000f6<>+0(SB), Z18, Z30
-	VFMADD213PS all_3f0000f6<>+0(SB), Z19, Z31
-	VFMADD213PS all_bf800000<>+0(SB), Z16, Z28
-	VFMADD213PS all_bf800000<>+0(SB), Z17, Z29
-	VFMADD213PS all_bf800000<>+0(SB), Z18, Z30
-	VFMADD213PS all_bf800000<>+0(SB), Z19, Z31
-	VFMADD231PS Z28, Z24, Z20
-	VFMADD231PS Z29, Z25, Z21
-	VFMADD231PS Z30, Z26, Z22
-	VFMADD231PS Z31, Z27, Z23
-	VADDPS      Z2, Z20, Z16
-	VADDPS      Z2, Z21, Z17
-	VADDPS      Z2, Z22, Z18
-	VADDPS      Z2, Z23, Z19
-	VDIVPS      Z16, Z12, Z12
-	VDIVPS      Z17, Z13, Z13
-	VDIVPS      Z18, Z14, Z14
-	VDIVPS      Z19, Z15, Z15
-	VMULPS      Z2, Z12, Z12
-	VMULPS      Z2, Z13, Z13
-	VMULPS      Z2, Z14, Z14
-	VMULPS      Z2, Z15, Z15
-	VCMPPS      $0x1e, Z1, Z9, K1
-	VMOVAPS     Z9, K1, Z12
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z13
-	VCMPPS      $0x1e, Z1, Z11, K1
-	VMOVAPS     Z11, K1, Z14
-	VCMPPS      $0x1e, Z1, Z10, K1
-	VMOVAPS     Z10, K1, Z15
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z9, Z12
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z13
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z11, Z14
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z10, Z15
-	VPSRLD      $0x10, Z12, Z8
-	VPSRLD      $0x10, Z13, Z9
-	VPSRLD      $0x10, Z14, Z10
-	VPSRLD      $0x10, Z15, Z11
-	VPANDD      all_00000001<>+0(SB), Z8, Z8
-	VPANDD      all_00000001<>+0(SB), Z9, Z9
-	VPANDD      all_00000001<>+0(SB), Z10, Z10
-	VPANDD      all_00000001<>+0(SB), Z11, Z11
+	VMOVDQU32   (DX), Z9
+	VPSLLD      $0x10, Z9, Z10
+	VPANDD      all_ffff0000<>+0(SB), Z9, Z9
+	VMOVDQU32   64(DX), Z11
+	VPSLLD      $0x10, Z11, Z12
+	VPANDD      all_ffff0000<>+0(SB), Z11, Z11
+	VPANDD      all_7fffffff<>+0(SB), Z10, Z13
+	VPANDD      all_7fffffff<>+0(SB), Z9, Z14
+	VPANDD      all_7fffffff<>+0(SB), Z12, Z15
+	VPANDD      all_7fffffff<>+0(SB), Z11, Z16
+	VPMAXUD     Z16, Z15, Z15
+	VPMAXUD     Z15, Z14, Z14
+	VPMAXUD     Z14, Z13, Z13
+	VPCMPUD     $0x06, all_42ac0000<>+0(SB), Z13, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z10, Z13
+	VMOVAPS     Z9, Z14
+	VMOVAPS     Z12, Z15
+	VMOVAPS     Z11, Z16
+	VMOVAPS     Z0, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z13, Z17
+	VFMADD231PS Z1, Z14, Z18
+	VFMADD231PS Z1, Z15, Z19
+	VFMADD231PS Z1, Z16, Z20
+	VSUBPS      Z0, Z17, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z13
+	VFMADD231PS Z2, Z22, Z14
+	VFMADD231PS Z2, Z23, Z15
+	VFMADD231PS Z2, Z24, Z16
+	VFMADD231PS Z3, Z21, Z13
+	VFMADD231PS Z3, Z22, Z14
+	VFMADD231PS Z3, Z23, Z15
+	VFMADD231PS Z3, Z24, Z16
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z13, Z21
+	VFMADD213PS Z6, Z14, Z22
+	VFMADD213PS Z6, Z15, Z23
+	VFMADD213PS Z6, Z16, Z24
+	VFMADD213PS Z5, Z13, Z21
+	VFMADD213PS Z5, Z14, Z22
+	VFMADD213PS Z5, Z15, Z23
+	VFMADD213PS Z5, Z16, Z24
+	VFMADD213PS Z4, Z13, Z21
+	VFMADD213PS Z4, Z14, Z22
+	VFMADD213PS Z4, Z15, Z23
+	VFMADD213PS Z4, Z16, Z24
+	VPERMPS     Z8, Z17, Z13
+	VPERMPS     Z8, Z18, Z14
+	VPERMPS     Z8, Z19, Z15
+	VPERMPS     Z8, Z20, Z16
+	VPSLLD      $0x13, Z17, Z17
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z17, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z16, Z16
+	VFMADD213PS all_3f800000<>+0(SB), Z13, Z21
+	VFMADD213PS all_3f800000<>+0(SB), Z14, Z22
+	VFMADD213PS all_3f800000<>+0(SB), Z15, Z23
+	VFMADD213PS all_3f800000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z10, Z10
+	VDIVPS      Z22, Z9, Z9
+	VDIVPS      Z23, Z12, Z12
+	VDIVPS      Z24, Z11, Z11
+	VPSRLD      $0x10, Z10, Z13
+	VPSRLD      $0x10, Z9, Z14
+	VPSRLD      $0x10, Z12, Z15
+	VPSRLD      $0x10, Z11, Z16
+	VPANDD      all_00000001<>+0(SB), Z13, Z13
+	VPANDD      all_00000001<>+0(SB), Z14, Z14
+	VPANDD      all_00000001<>+0(SB), Z15, Z15
+	VPANDD      all_00000001<>+0(SB), Z16, Z16
+	VPADDD      all_00007fff<>+0(SB), Z10, Z10
+	VPADDD      all_00007fff<>+0(SB), Z9, Z9
 	VPADDD      all_00007fff<>+0(SB), Z12, Z12
-	VPADDD      all_00007fff<>+0(SB), Z13, Z13
-	VPADDD      all_00007fff<>+0(SB), Z14, Z14
-	VPADDD      all_00007fff<>+0(SB), Z15, Z15
-	VPADDD      Z8, Z12, Z8
-	VPADDD      Z9, Z13, Z9
-	VPADDD      Z10, Z14, Z10
-	VPADDD      Z11, Z15, Z11
-	VPSRLD      $0x10, Z8, Z8
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z9, Z8
-	VMOVDQU32   Z8, (AX)
-	VPSRLD      $0x10, Z10, Z8
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z11, Z8
-	VMOVDQU32   Z8, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	SUBQ        $+64, CX
-	JGE         groups
+	VPADDD      all_00007fff<>+0(SB), Z11, Z11
+	VPADDD      Z13, Z10, Z10
+	VPADDD      Z14, Z9, Z9
+	VPADDD      Z15, Z12, Z12
+	VPADDD      Z16, Z11, Z11
+	VPSRLD      $0x10, Z10, Z10
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z9, Z10
+	VMOVDQU32   Z10, (AX)
+	VPSRLD      $0x10, Z12, Z9
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z11, Z9
+	VMOVDQU32   Z9, 64(AX)
+
+computed:
+	ADDQ $+128, AX
+	ADDQ $+128, DX
+	SUBQ $+64, CX
+	JGE  groups
 
 singles:
 	ADDQ $+48, CX
@@ -7830,34 +8273,32 @@ singles:
 single:
 	VPMOVZXWD   (DX), Z8
 	VPSLLD      $0x10, Z8, Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z9
-	VMOVAPS     Z3, Z10
-	VFMADD231PS Z5, Z9, Z10
-	VSUBPS      Z3, Z10, Z11
-	VMOVAPS     Z9, Z12
-	VFMADD231PS Z6, Z11, Z12
-	VFMADD231PS Z7, Z11, Z12
-	VPERMPS     powers_m40_16<>+0(SB), Z10, Z11
-	VPSLLD      $0x13, Z10, Z13
-	VPADDD      Z13, Z11, Z11
-	VPERMPS     Z4, Z10, Z10
-	VADDPS      Z10, Z12, Z10
-	VMULPS      Z10, Z11, Z12
-	VMOVUPS     all_be2aab0d<>+0(SB), Z13
-	VFMADD213PS all_3f0000f6<>+0(SB), Z10, Z13
-	VFMADD213PS all_bf800000<>+0(SB), Z10, Z13
-	VFMADD231PS Z13, Z12, Z11
-	VADDPS      Z2, Z11, Z10
-	VDIVPS      Z10, Z9, Z9
-	VMULPS      Z2, Z9, Z9
-	VCMPPS      $0x1e, Z1, Z8, K1
-	VMOVAPS     Z8, K1, Z9
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z9
-	VPSRLD      $0x10, Z9, Z8
-	VPANDD      all_00000001<>+0(SB), Z8, Z8
-	VPADDD      all_00007fff<>+0(SB), Z9, Z9
-	VPADDD      Z8, Z9, Z8
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z11
+	VFMADD231PS Z2, Z11, Z10
+	VFMADD231PS Z3, Z11, Z10
+	VMOVAPS     Z7, Z11
+	VFMADD213PS Z6, Z10, Z11
+	VFMADD213PS Z5, Z10, Z11
+	VFMADD213PS Z4, Z10, Z11
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z10
+	VPSLLD      $0x13, Z9, Z9
+	VPADDD      Z9, Z10, Z9
+	VFMADD213PS all_31000000<>+0(SB), Z9, Z11
+	VDIVPS      Z11, Z8, Z9
+	VMULPS      all_31000000<>+0(SB), Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z8, Z10, Z10
+	VMINPS      Z9, Z10, Z8
+	VPSRLD      $0x10, Z8, Z9
+	VPANDD      all_00000001<>+0(SB), Z9, Z9
+	VPADDD      all_00007fff<>+0(SB), Z8, Z8
+	VPADDD      Z9, Z8, Z8
 	VPSRLD      $0x10, Z8, Z8
 	VPMOVDW     Z8, (AX)
 	ADDQ        $+32, AX
@@ -7876,30 +8317,28 @@ tail:
 	KMOVQ       BX, K1
 	VPMOVZXWD.Z (DX), K1, Z8
 	VPSLLD      $0x10, Z8, Z8
-	VMINPS      Z8, Z1, Z9
-	VMAXPS      Z9, Z0, Z0
-	VMOVAPS     Z3, Z9
-	VFMADD231PS Z5, Z0, Z9
-	VSUBPS      Z3, Z9, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     powers_m40_16<>+0(SB), Z9, Z3
-	VPSLLD      $0x13, Z9, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z9, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVUPS     all_be2aab0d<>+0(SB), Z6
-	VFMADD213PS all_3f0000f6<>+0(SB), Z4, Z6
-	VFMADD213PS all_bf800000<>+0(SB), Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z8, K2
-	VMOVAPS     Z8, K2, Z0
-	VFIXUPIMMPS $0x00, all_00030000<>+0(SB), Z8, Z0
+	VMOVUPS     all_41a00000<>+0(SB), Z9
+	VMINPS      Z8, Z9, Z9
+	VMOVUPS     all_c2da5763<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVAPS     Z0, Z9
+	VFMADD231PS Z1, Z10, Z9
+	VSUBPS      Z0, Z9, Z0
+	VFMADD231PS Z2, Z0, Z10
+	VFMADD231PS Z3, Z0, Z10
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z10, Z0
+	VFMADD213PS Z5, Z10, Z0
+	VFMADD213PS Z4, Z10, Z0
+	VPERMPS     led_powers_m29_16<>+0(SB), Z9, Z1
+	VPSLLD      $0x13, Z9, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
 	VPSRLD      $0x10, Z0, Z1
 	VPANDD      all_00000001<>+0(SB), Z1, Z1
 	VPADDD      all_00007fff<>+0(SB), Z0, Z0
@@ -7910,6 +8349,119 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z13
+	VMINPS      Z10, Z13, Z13
+	VMOVUPS     all_41a00000<>+0(SB), Z14
+	VMINPS      Z9, Z14, Z14
+	VMOVUPS     all_41a00000<>+0(SB), Z15
+	VMINPS      Z12, Z15, Z15
+	VMOVUPS     all_41a00000<>+0(SB), Z16
+	VMINPS      Z11, Z16, Z16
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z13, Z17, Z17
+	VMOVUPS     all_c2da5763<>+0(SB), Z13
+	VMAXPS      Z14, Z13, Z13
+	VMOVUPS     all_c2da5763<>+0(SB), Z14
+	VMAXPS      Z15, Z14, Z14
+	VMOVUPS     all_c2da5763<>+0(SB), Z15
+	VMAXPS      Z16, Z15, Z15
+	VMOVAPS     Z0, Z16
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z16
+	VFMADD231PS Z1, Z13, Z18
+	VFMADD231PS Z1, Z14, Z19
+	VFMADD231PS Z1, Z15, Z20
+	VSUBPS      Z0, Z16, Z21
+	VSUBPS      Z0, Z18, Z22
+	VSUBPS      Z0, Z19, Z23
+	VSUBPS      Z0, Z20, Z24
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z13
+	VFMADD231PS Z2, Z23, Z14
+	VFMADD231PS Z2, Z24, Z15
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z13
+	VFMADD231PS Z3, Z23, Z14
+	VFMADD231PS Z3, Z24, Z15
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VMOVAPS     Z7, Z23
+	VMOVAPS     Z7, Z24
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z13, Z22
+	VFMADD213PS Z6, Z14, Z23
+	VFMADD213PS Z6, Z15, Z24
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z13, Z22
+	VFMADD213PS Z5, Z14, Z23
+	VFMADD213PS Z5, Z15, Z24
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z13, Z22
+	VFMADD213PS Z4, Z14, Z23
+	VFMADD213PS Z4, Z15, Z24
+	VPERMPS     led_powers_m29_16<>+0(SB), Z16, Z13
+	VPERMPS     led_powers_m29_16<>+0(SB), Z18, Z14
+	VPERMPS     led_powers_m29_16<>+0(SB), Z19, Z15
+	VPERMPS     led_powers_m29_16<>+0(SB), Z20, Z17
+	VPSLLD      $0x13, Z16, Z16
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z16, Z13, Z13
+	VPADDD      Z18, Z14, Z14
+	VPADDD      Z19, Z15, Z15
+	VPADDD      Z20, Z17, Z16
+	VFMADD213PS all_31000000<>+0(SB), Z13, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z14, Z22
+	VFMADD213PS all_31000000<>+0(SB), Z15, Z23
+	VFMADD213PS all_31000000<>+0(SB), Z16, Z24
+	VDIVPS      Z21, Z10, Z13
+	VDIVPS      Z22, Z9, Z14
+	VDIVPS      Z23, Z12, Z15
+	VDIVPS      Z24, Z11, Z16
+	VMULPS      all_31000000<>+0(SB), Z13, Z13
+	VMULPS      all_31000000<>+0(SB), Z14, Z14
+	VMULPS      all_31000000<>+0(SB), Z15, Z15
+	VMULPS      all_31000000<>+0(SB), Z16, Z16
+	VMOVUPS     all_00000000<>+0(SB), Z17
+	VMAXPS      Z10, Z17, Z17
+	VMOVUPS     all_00000000<>+0(SB), Z10
+	VMAXPS      Z9, Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z9
+	VMAXPS      Z12, Z9, Z9
+	VMOVUPS     all_00000000<>+0(SB), Z12
+	VMAXPS      Z11, Z12, Z12
+	VMINPS      Z13, Z17, Z11
+	VMINPS      Z14, Z10, Z10
+	VMINPS      Z15, Z9, Z9
+	VMINPS      Z16, Z12, Z12
+	VPSRLD      $0x10, Z11, Z13
+	VPSRLD      $0x10, Z10, Z14
+	VPSRLD      $0x10, Z9, Z15
+	VPSRLD      $0x10, Z12, Z16
+	VPANDD      all_00000001<>+0(SB), Z13, Z13
+	VPANDD      all_00000001<>+0(SB), Z14, Z14
+	VPANDD      all_00000001<>+0(SB), Z15, Z15
+	VPANDD      all_00000001<>+0(SB), Z16, Z16
+	VPADDD      all_00007fff<>+0(SB), Z11, Z11
+	VPADDD      all_00007fff<>+0(SB), Z10, Z10
+	VPADDD      all_00007fff<>+0(SB), Z9, Z9
+	VPADDD      all_00007fff<>+0(SB), Z12, Z12
+	VPADDD      Z13, Z11, Z11
+	VPADDD      Z14, Z10, Z10
+	VPADDD      Z15, Z9, Z9
+	VPADDD      Z16, Z12, Z12
+	VPSRLD      $0x10, Z11, Z11
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z10, Z11
+	VMOVDQU32   Z11, (AX)
+	VPSRLD      $0x10, Z9, Z9
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z12, Z9
+	VMOVDQU32   Z9, 64(AX)
+	JMP         computed
 
 // func siluMulFP32AVX2<>()
 // Requires: AVX, AVX2, FMA3
@@ -7928,71 +8480,55 @@ groups:
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     (BX), Y2
 	VMOVUPS     32(BX), Y3
-	VMOVUPS     all_41900000<>+0(SB), Y4
-	VMINPS      Y0, Y4, Y4
-	VMOVUPS     all_41900000<>+0(SB), Y5
-	VMINPS      Y1, Y5, Y5
-	VMOVUPS     all_c2dc0000<>+0(SB), Y6
-	VMAXPS      Y4, Y6, Y6
-	VMOVUPS     all_c2dc0000<>+0(SB), Y4
-	VMAXPS      Y5, Y4, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VPAND       all_7fffffff<>+0(SB), Y0, Y4
+	VPAND       all_7fffffff<>+0(SB), Y1, Y5
+	VPMAXUD     Y5, Y4, Y4
+	VPCMPGTD    all_42ac0000<>+0(SB), Y4, Y4
+	VPTEST      Y4, Y4
+	JNZ         far
+	VMOVAPS     Y0, Y4
+	VMOVAPS     Y1, Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y6
 	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y6
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y6, Y8
 	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS     Y6, Y10
-	VMOVAPS     Y4, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPSLLD      $0x14, Y5, Y12
-	VPSLLD      $0x14, Y7, Y13
-	VPADDD      Y12, Y8, Y8
-	VPADDD      Y13, Y9, Y9
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VADDPS      Y5, Y10, Y5
-	VADDPS      Y7, Y11, Y7
-	VMULPS      Y5, Y8, Y10
-	VMULPS      Y7, Y9, Y11
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD231PS Y12, Y10, Y8
-	VFMADD231PS Y13, Y11, Y9
-	VADDPS      all_2b800000<>+0(SB), Y8, Y5
-	VADDPS      all_2b800000<>+0(SB), Y9, Y7
-	VDIVPS      Y5, Y6, Y5
-	VDIVPS      Y7, Y4, Y4
-	VMULPS      all_2b800000<>+0(SB), Y5, Y5
-	VMULPS      all_2b800000<>+0(SB), Y4, Y4
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
-	VBLENDVPS   Y6, Y0, Y5, Y5
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y1, Y6
-	VBLENDVPS   Y6, Y1, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y1, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS      Y2, Y5, Y0
-	VMULPS      Y3, Y4, Y1
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y4
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y0, Y0
+	VDIVPS      Y9, Y1, Y1
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
 	VMOVUPS     Y0, (CX)
 	VMOVUPS     Y1, 32(CX)
-	ADDQ        $+64, CX
-	ADDQ        $+64, DX
-	ADDQ        $+64, BX
-	SUBQ        $+16, AX
-	JGE         groups
+
+computed:
+	ADDQ $+64, CX
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -8001,35 +8537,30 @@ singles:
 single:
 	VMOVUPS     (DX), Y0
 	VMOVUPS     (BX), Y1
-	VMOVUPS     all_41900000<>+0(SB), Y2
+	VMOVUPS     all_41a00000<>+0(SB), Y2
 	VMINPS      Y0, Y2, Y2
-	VMOVUPS     all_c2dc0000<>+0(SB), Y3
+	VMOVUPS     all_c2da5763<>+0(SB), Y3
 	VMAXPS      Y2, Y3, Y3
 	VMOVUPS     all_49c00000<>+0(SB), Y2
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS      all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS     Y3, Y5
-	VFMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS     powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD      $0x14, Y2, Y6
-	VPADDD      Y6, Y4, Y4
-	VPERMPS     powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y5, Y2
-	VMULPS      Y2, Y4, Y5
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS Y6, Y5, Y4
-	VADDPS      all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS      Y2, Y3, Y2
-	VMULPS      all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS   Y3, Y0, Y2, Y2
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS      Y1, Y2, Y0
+	VFMADD231PS all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS     all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y3, Y2
+	VFMADD213PS all_31000000<>+0(SB), Y2, Y4
+	VDIVPS      Y4, Y0, Y2
+	VMULPS      all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS     all_00000000<>+0(SB), Y3
+	VMAXPS      Y0, Y3, Y3
+	VMINPS      Y2, Y3, Y0
+	VMULPS      Y1, Y0, Y0
 	VMOVUPS     Y0, (CX)
 	ADDQ        $+32, CX
 	ADDQ        $+32, DX
@@ -8044,35 +8575,30 @@ tail:
 element:
 	VBROADCASTSS (DX), Y0
 	VBROADCASTSS (BX), Y1
-	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMOVUPS      all_41a00000<>+0(SB), Y2
 	VMINPS       Y0, Y2, Y2
-	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMOVUPS      all_c2da5763<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
 	VMOVUPS      all_49c00000<>+0(SB), Y2
 	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y6
-	VPADDD       Y6, Y4, Y4
-	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS       Y2, Y5, Y2
-	VMULPS       Y2, Y4, Y5
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS  Y6, Y5, Y4
-	VADDPS       all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS       Y2, Y3, Y2
-	VMULPS       all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y2
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y0
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS      all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS  all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS      led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VFMADD213PS  all_31000000<>+0(SB), Y2, Y4
+	VDIVPS       Y4, Y0, Y2
+	VMULPS       all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS      all_00000000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y2, Y3, Y0
+	VMULPS       Y1, Y0, Y0
 	VMOVSS       X0, (CX)
 	ADDQ         $+4, CX
 	ADDQ         $+4, DX
@@ -8084,23 +8610,79 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y0, Y4, Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y1, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y7
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y5, Y5
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y5, Y4, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y0, Y4
+	VDIVPS      Y9, Y1, Y5
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMOVUPS     all_00000000<>+0(SB), Y6
+	VMAXPS      Y0, Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y0
+	VMAXPS      Y1, Y0, Y0
+	VMINPS      Y4, Y6, Y1
+	VMINPS      Y5, Y0, Y0
+	VMULPS      Y2, Y1, Y1
+	VMULPS      Y3, Y0, Y0
+	VMOVUPS     Y1, (CX)
+	VMOVUPS     Y0, 32(CX)
+	JMP         computed
+
 // func siluMulFP32AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluMulFP32AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = g/(1 + exp(-g))·u // NaN where g is -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_bf800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_be2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_m40_16<>+0(SB), Z11
-	VBROADCASTSS all_00030000<>+0(SB), Z12
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
+	VBROADCASTSS all_3f800000<>+0(SB), Z9
+	VBROADCASTSS all_7fffffff<>+0(SB), Z10
+	VBROADCASTSS all_42ac0000<>+0(SB), Z11
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z12
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -8114,97 +8696,85 @@ groups:
 	VMOVUPS     64(DX), Z14
 	VMOVUPS     (BX), Z15
 	VMOVUPS     64(BX), Z16
-	VMINPS      Z13, Z1, Z17
-	VMINPS      Z14, Z1, Z18
-	VMAXPS      Z17, Z0, Z17
-	VMAXPS      Z18, Z0, Z18
-	VMOVAPS     Z3, Z19
-	VMOVAPS     Z3, Z20
-	VFMADD231PS Z5, Z17, Z19
-	VFMADD231PS Z5, Z18, Z20
-	VSUBPS      Z3, Z19, Z21
-	VSUBPS      Z3, Z20, Z22
-	VMOVAPS     Z17, Z23
-	VMOVAPS     Z18, Z24
-	VFMADD231PS Z6, Z21, Z23
-	VFMADD231PS Z6, Z22, Z24
-	VFMADD231PS Z7, Z21, Z23
-	VFMADD231PS Z7, Z22, Z24
-	VPERMPS     Z11, Z19, Z21
-	VPERMPS     Z11, Z20, Z22
-	VPSLLD      $0x13, Z19, Z25
-	VPSLLD      $0x13, Z20, Z26
-	VPADDD      Z25, Z21, Z21
-	VPADDD      Z26, Z22, Z22
-	VPERMPS     Z4, Z19, Z19
-	VPERMPS     Z4, Z20, Z20
-	VADDPS      Z19, Z23, Z19
-	VADDPS      Z20, Z24, Z20
-	VMULPS      Z19, Z21, Z23
-	VMULPS      Z20, Z22, Z24
-	VMOVAPS     Z10, Z25
-	VMOVAPS     Z10, Z26
-	VFMADD213PS Z9, Z19, Z25
-	VFMADD213PS Z9, Z20, Z26
-	VFMADD213PS Z8, Z19, Z25
-	VFMADD213PS Z8, Z20, Z26
-	VFMADD231PS Z25, Z23, Z21
-	VFMADD231PS Z26, Z24, Z22
-	VADDPS      Z2, Z21, Z19
-	VADDPS      Z2, Z22, Z20
-	VDIVPS      Z19, Z17, Z17
-	VDIVPS      Z20, Z18, Z18
-	VMULPS      Z2, Z17, Z17
-	VMULPS      Z2, Z18, Z18
-	VCMPPS      $0x1e, Z1, Z13, K1
-	VMOVAPS     Z13, K1, Z17
-	VCMPPS      $0x1e, Z1, Z14, K1
-	VMOVAPS     Z14, K1, Z18
-	VFIXUPIMMPS $0x00, Z12, Z13, Z17
-	VFIXUPIMMPS $0x00, Z12, Z14, Z18
-	VMULPS      Z15, Z17, Z13
-	VMULPS      Z16, Z18, Z14
+	VPANDD      Z10, Z13, Z17
+	VPANDD      Z10, Z14, Z18
+	VPMAXUD     Z18, Z17, Z17
+	VPCMPUD     $0x06, Z11, Z17, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z13, Z17
+	VMOVAPS     Z14, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z19
+	VFMADD231PS Z1, Z18, Z20
+	VSUBPS      Z0, Z19, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z18
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z18
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z18, Z22
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z18, Z22
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z18, Z22
+	VPERMPS     Z8, Z19, Z17
+	VPERMPS     Z8, Z20, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z19, Z17, Z17
+	VPADDD      Z20, Z18, Z18
+	VFMADD213PS Z9, Z17, Z21
+	VFMADD213PS Z9, Z18, Z22
+	VDIVPS      Z21, Z13, Z13
+	VDIVPS      Z22, Z14, Z14
+	VMULPS      Z15, Z13, Z13
+	VMULPS      Z16, Z14, Z14
 	VMOVUPS     Z13, (AX)
 	VMOVUPS     Z14, 64(AX)
-	ADDQ        $+128, AX
-	ADDQ        $+128, DX
-	ADDQ        $+128, BX
-	SUBQ        $+32, CX
-	JGE         groups
+
+computed:
+	ADDQ $+128, AX
+	ADDQ $+128, DX
+	ADDQ $+128, BX
+	SUBQ $+32, CX
+	JGE  groups
 
 singles:
 	ADDQ $+16, CX
 	JL   tail
 
 single:
-	VMOVUPS     (DX), Z13
-	VMOVUPS     (BX), Z14
-	VMINPS      Z13, Z1, Z15
-	VMAXPS      Z15, Z0, Z15
-	VMOVAPS     Z3, Z16
-	VFMADD231PS Z5, Z15, Z16
-	VSUBPS      Z3, Z16, Z17
-	VMOVAPS     Z15, Z18
-	VFMADD231PS Z6, Z17, Z18
-	VFMADD231PS Z7, Z17, Z18
-	VPERMPS     Z11, Z16, Z17
-	VPSLLD      $0x13, Z16, Z19
-	VPADDD      Z19, Z17, Z17
-	VPERMPS     Z4, Z16, Z16
-	VADDPS      Z16, Z18, Z16
-	VMULPS      Z16, Z17, Z18
-	VMOVAPS     Z10, Z19
-	VFMADD213PS Z9, Z16, Z19
-	VFMADD213PS Z8, Z16, Z19
-	VFMADD231PS Z19, Z18, Z17
-	VADDPS      Z2, Z17, Z16
-	VDIVPS      Z16, Z15, Z15
-	VMULPS      Z2, Z15, Z15
-	VCMPPS      $0x1e, Z1, Z13, K1
-	VMOVAPS     Z13, K1, Z15
-	VFIXUPIMMPS $0x00, Z12, Z13, Z15
-	VMULPS      Z14, Z15, Z13
-	VMOVUPS     Z13, (AX)
+	VMOVUPS     (DX), Z8
+	VMOVUPS     (BX), Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z12, Z10, Z11
+	VPSLLD      $0x13, Z10, Z10
+	VPADDD      Z10, Z11, Z10
+	VFMADD213PS all_31000000<>+0(SB), Z10, Z13
+	VDIVPS      Z13, Z8, Z10
+	VMULPS      all_31000000<>+0(SB), Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z11
+	VMAXPS      Z8, Z11, Z11
+	VMINPS      Z10, Z11, Z8
+	VMULPS      Z9, Z8, Z8
+	VMOVUPS     Z8, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, BX
@@ -8220,38 +8790,87 @@ tail:
 	SHLQ        CL, SI
 	DECQ        SI
 	KMOVQ       SI, K1
-	VMOVUPS.Z   (DX), K1, Z13
-	VMOVUPS.Z   (BX), K1, Z14
-	VMINPS      Z13, Z1, Z15
-	VMAXPS      Z15, Z0, Z0
-	VMOVAPS     Z3, Z15
-	VFMADD231PS Z5, Z0, Z15
-	VSUBPS      Z3, Z15, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     Z11, Z15, Z3
-	VPSLLD      $0x13, Z15, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z15, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVAPS     Z10, Z6
-	VFMADD213PS Z9, Z4, Z6
-	VFMADD213PS Z8, Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z13, K2
-	VMOVAPS     Z13, K2, Z0
-	VFIXUPIMMPS $0x00, Z12, Z13, Z0
-	VMULPS      Z14, Z0, Z0
+	VMOVUPS.Z   (DX), K1, Z8
+	VMOVUPS.Z   (BX), K1, Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z0
+	VFMADD231PS Z2, Z0, Z11
+	VFMADD231PS Z3, Z0, Z11
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z11, Z0
+	VFMADD213PS Z5, Z11, Z0
+	VFMADD213PS Z4, Z11, Z0
+	VPERMPS     Z12, Z10, Z1
+	VPSLLD      $0x13, Z10, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
+	VMULPS      Z9, Z0, Z0
 	VMOVUPS     Z0, K1, (AX)
 
 done:
 	VZEROUPPER
 	RET
+
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z17
+	VMINPS      Z13, Z17, Z17
+	VMOVUPS     all_41a00000<>+0(SB), Z18
+	VMINPS      Z14, Z18, Z18
+	VMOVUPS     all_c2da5763<>+0(SB), Z19
+	VMAXPS      Z17, Z19, Z19
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z18, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z19, Z18
+	VFMADD231PS Z1, Z17, Z20
+	VSUBPS      Z0, Z18, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z19
+	VFMADD231PS Z2, Z22, Z17
+	VFMADD231PS Z3, Z21, Z19
+	VFMADD231PS Z3, Z22, Z17
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z19, Z21
+	VFMADD213PS Z6, Z17, Z22
+	VFMADD213PS Z5, Z19, Z21
+	VFMADD213PS Z5, Z17, Z22
+	VFMADD213PS Z4, Z19, Z21
+	VFMADD213PS Z4, Z17, Z22
+	VPERMPS     Z12, Z18, Z17
+	VPERMPS     Z12, Z20, Z19
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z18, Z17, Z17
+	VPADDD      Z20, Z19, Z18
+	VFMADD213PS all_31000000<>+0(SB), Z17, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z18, Z22
+	VDIVPS      Z21, Z13, Z17
+	VDIVPS      Z22, Z14, Z18
+	VMULPS      all_31000000<>+0(SB), Z17, Z17
+	VMULPS      all_31000000<>+0(SB), Z18, Z18
+	VMOVUPS     all_00000000<>+0(SB), Z19
+	VMAXPS      Z13, Z19, Z19
+	VMOVUPS     all_00000000<>+0(SB), Z13
+	VMAXPS      Z14, Z13, Z13
+	VMINPS      Z17, Z19, Z14
+	VMINPS      Z18, Z13, Z13
+	VMULPS      Z15, Z14, Z14
+	VMULPS      Z16, Z13, Z13
+	VMOVUPS     Z14, (AX)
+	VMOVUPS     Z13, 64(AX)
+	JMP         computed
 
 // func siluMulFP16AVX2<>()
 // Requires: AVX, AVX2, F16C, FMA3
@@ -8270,71 +8889,55 @@ groups:
 	VCVTPH2PS   16(DX), Y1
 	VCVTPH2PS   (BX), Y2
 	VCVTPH2PS   16(BX), Y3
-	VMOVUPS     all_41900000<>+0(SB), Y4
-	VMINPS      Y0, Y4, Y4
-	VMOVUPS     all_41900000<>+0(SB), Y5
-	VMINPS      Y1, Y5, Y5
-	VMOVUPS     all_c2dc0000<>+0(SB), Y6
-	VMAXPS      Y4, Y6, Y6
-	VMOVUPS     all_c2dc0000<>+0(SB), Y4
-	VMAXPS      Y5, Y4, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VPAND       all_7fffffff<>+0(SB), Y0, Y4
+	VPAND       all_7fffffff<>+0(SB), Y1, Y5
+	VPMAXUD     Y5, Y4, Y4
+	VPCMPGTD    all_42ac0000<>+0(SB), Y4, Y4
+	VPTEST      Y4, Y4
+	JNZ         far
+	VMOVAPS     Y0, Y4
+	VMOVAPS     Y1, Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y6
 	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y6
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y6, Y8
 	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS     Y6, Y10
-	VMOVAPS     Y4, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPSLLD      $0x14, Y5, Y12
-	VPSLLD      $0x14, Y7, Y13
-	VPADDD      Y12, Y8, Y8
-	VPADDD      Y13, Y9, Y9
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VADDPS      Y5, Y10, Y5
-	VADDPS      Y7, Y11, Y7
-	VMULPS      Y5, Y8, Y10
-	VMULPS      Y7, Y9, Y11
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD231PS Y12, Y10, Y8
-	VFMADD231PS Y13, Y11, Y9
-	VADDPS      all_2b800000<>+0(SB), Y8, Y5
-	VADDPS      all_2b800000<>+0(SB), Y9, Y7
-	VDIVPS      Y5, Y6, Y5
-	VDIVPS      Y7, Y4, Y4
-	VMULPS      all_2b800000<>+0(SB), Y5, Y5
-	VMULPS      all_2b800000<>+0(SB), Y4, Y4
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
-	VBLENDVPS   Y6, Y0, Y5, Y5
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y1, Y6
-	VBLENDVPS   Y6, Y1, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y1, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS      Y2, Y5, Y0
-	VMULPS      Y3, Y4, Y1
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y4
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y0, Y0
+	VDIVPS      Y9, Y1, Y1
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y3, Y1, Y1
 	VCVTPS2PH   $0x00, Y0, (CX)
 	VCVTPS2PH   $0x00, Y1, 16(CX)
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+16, AX
-	JGE         groups
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	ADDQ $+32, BX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -8343,35 +8946,30 @@ singles:
 single:
 	VCVTPH2PS   (DX), Y0
 	VCVTPH2PS   (BX), Y1
-	VMOVUPS     all_41900000<>+0(SB), Y2
+	VMOVUPS     all_41a00000<>+0(SB), Y2
 	VMINPS      Y0, Y2, Y2
-	VMOVUPS     all_c2dc0000<>+0(SB), Y3
+	VMOVUPS     all_c2da5763<>+0(SB), Y3
 	VMAXPS      Y2, Y3, Y3
 	VMOVUPS     all_49c00000<>+0(SB), Y2
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS      all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS     Y3, Y5
-	VFMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS     powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD      $0x14, Y2, Y6
-	VPADDD      Y6, Y4, Y4
-	VPERMPS     powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y5, Y2
-	VMULPS      Y2, Y4, Y5
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS Y6, Y5, Y4
-	VADDPS      all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS      Y2, Y3, Y2
-	VMULPS      all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS   Y3, Y0, Y2, Y2
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS      Y1, Y2, Y0
+	VFMADD231PS all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS     all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y3, Y2
+	VFMADD213PS all_31000000<>+0(SB), Y2, Y4
+	VDIVPS      Y4, Y0, Y2
+	VMULPS      all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS     all_00000000<>+0(SB), Y3
+	VMAXPS      Y0, Y3, Y3
+	VMINPS      Y2, Y3, Y0
+	VMULPS      Y1, Y0, Y0
 	VCVTPS2PH   $0x00, Y0, (CX)
 	ADDQ        $+16, CX
 	ADDQ        $+16, DX
@@ -8388,35 +8986,30 @@ element:
 	VCVTPH2PS    X0, Y0
 	VPBROADCASTW (BX), Y1
 	VCVTPH2PS    X1, Y1
-	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMOVUPS      all_41a00000<>+0(SB), Y2
 	VMINPS       Y0, Y2, Y2
-	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMOVUPS      all_c2da5763<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
 	VMOVUPS      all_49c00000<>+0(SB), Y2
 	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y6
-	VPADDD       Y6, Y4, Y4
-	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS       Y2, Y5, Y2
-	VMULPS       Y2, Y4, Y5
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS  Y6, Y5, Y4
-	VADDPS       all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS       Y2, Y3, Y2
-	VMULPS       all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y2
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y0
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS      all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS  all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS      led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VFMADD213PS  all_31000000<>+0(SB), Y2, Y4
+	VDIVPS       Y4, Y0, Y2
+	VMULPS       all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS      all_00000000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y2, Y3, Y0
+	VMULPS       Y1, Y0, Y0
 	VCVTPS2PH    $0x00, X0, X0
 	VPEXTRW      $0x00, X0, (CX)
 	ADDQ         $+2, CX
@@ -8429,23 +9022,79 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y0, Y4, Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y1, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y7
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y5, Y5
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y5, Y4, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y0, Y4
+	VDIVPS      Y9, Y1, Y5
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMOVUPS     all_00000000<>+0(SB), Y6
+	VMAXPS      Y0, Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y0
+	VMAXPS      Y1, Y0, Y0
+	VMINPS      Y4, Y6, Y1
+	VMINPS      Y5, Y0, Y0
+	VMULPS      Y2, Y1, Y1
+	VMULPS      Y3, Y0, Y0
+	VCVTPS2PH   $0x00, Y1, (CX)
+	VCVTPS2PH   $0x00, Y0, 16(CX)
+	JMP         computed
+
 // func siluMulFP16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluMulFP16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = g/(1 + exp(-g))·u // NaN where g is -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_bf800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_be2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_m40_16<>+0(SB), Z11
-	VBROADCASTSS all_00030000<>+0(SB), Z12
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
+	VBROADCASTSS all_3f800000<>+0(SB), Z9
+	VBROADCASTSS all_7fffffff<>+0(SB), Z10
+	VBROADCASTSS all_42ac0000<>+0(SB), Z11
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z12
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -8459,97 +9108,85 @@ groups:
 	VCVTPH2PS   32(DX), Z14
 	VCVTPH2PS   (BX), Z15
 	VCVTPH2PS   32(BX), Z16
-	VMINPS      Z13, Z1, Z17
-	VMINPS      Z14, Z1, Z18
-	VMAXPS      Z17, Z0, Z17
-	VMAXPS      Z18, Z0, Z18
-	VMOVAPS     Z3, Z19
-	VMOVAPS     Z3, Z20
-	VFMADD231PS Z5, Z17, Z19
-	VFMADD231PS Z5, Z18, Z20
-	VSUBPS      Z3, Z19, Z21
-	VSUBPS      Z3, Z20, Z22
-	VMOVAPS     Z17, Z23
-	VMOVAPS     Z18, Z24
-	VFMADD231PS Z6, Z21, Z23
-	VFMADD231PS Z6, Z22, Z24
-	VFMADD231PS Z7, Z21, Z23
-	VFMADD231PS Z7, Z22, Z24
-	VPERMPS     Z11, Z19, Z21
-	VPERMPS     Z11, Z20, Z22
-	VPSLLD      $0x13, Z19, Z25
-	VPSLLD      $0x13, Z20, Z26
-	VPADDD      Z25, Z21, Z21
-	VPADDD      Z26, Z22, Z22
-	VPERMPS     Z4, Z19, Z19
-	VPERMPS     Z4, Z20, Z20
-	VADDPS      Z19, Z23, Z19
-	VADDPS      Z20, Z24, Z20
-	VMULPS      Z19, Z21, Z23
-	VMULPS      Z20, Z22, Z24
-	VMOVAPS     Z10, Z25
-	VMOVAPS     Z10, Z26
-	VFMADD213PS Z9, Z19, Z25
-	VFMADD213PS Z9, Z20, Z26
-	VFMADD213PS Z8, Z19, Z25
-	VFMADD213PS Z8, Z20, Z26
-	VFMADD231PS Z25, Z23, Z21
-	VFMADD231PS Z26, Z24, Z22
-	VADDPS      Z2, Z21, Z19
-	VADDPS      Z2, Z22, Z20
-	VDIVPS      Z19, Z17, Z17
-	VDIVPS      Z20, Z18, Z18
-	VMULPS      Z2, Z17, Z17
-	VMULPS      Z2, Z18, Z18
-	VCMPPS      $0x1e, Z1, Z13, K1
-	VMOVAPS     Z13, K1, Z17
-	VCMPPS      $0x1e, Z1, Z14, K1
-	VMOVAPS     Z14, K1, Z18
-	VFIXUPIMMPS $0x00, Z12, Z13, Z17
-	VFIXUPIMMPS $0x00, Z12, Z14, Z18
-	VMULPS      Z15, Z17, Z13
-	VMULPS      Z16, Z18, Z14
+	VPANDD      Z10, Z13, Z17
+	VPANDD      Z10, Z14, Z18
+	VPMAXUD     Z18, Z17, Z17
+	VPCMPUD     $0x06, Z11, Z17, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z13, Z17
+	VMOVAPS     Z14, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z19
+	VFMADD231PS Z1, Z18, Z20
+	VSUBPS      Z0, Z19, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z18
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z18
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z18, Z22
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z18, Z22
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z18, Z22
+	VPERMPS     Z8, Z19, Z17
+	VPERMPS     Z8, Z20, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z19, Z17, Z17
+	VPADDD      Z20, Z18, Z18
+	VFMADD213PS Z9, Z17, Z21
+	VFMADD213PS Z9, Z18, Z22
+	VDIVPS      Z21, Z13, Z13
+	VDIVPS      Z22, Z14, Z14
+	VMULPS      Z15, Z13, Z13
+	VMULPS      Z16, Z14, Z14
 	VCVTPS2PH   $0x00, Z13, (AX)
 	VCVTPS2PH   $0x00, Z14, 32(AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, DX
-	ADDQ        $+64, BX
-	SUBQ        $+32, CX
-	JGE         groups
+
+computed:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	SUBQ $+32, CX
+	JGE  groups
 
 singles:
 	ADDQ $+16, CX
 	JL   tail
 
 single:
-	VCVTPH2PS   (DX), Z13
-	VCVTPH2PS   (BX), Z14
-	VMINPS      Z13, Z1, Z15
-	VMAXPS      Z15, Z0, Z15
-	VMOVAPS     Z3, Z16
-	VFMADD231PS Z5, Z15, Z16
-	VSUBPS      Z3, Z16, Z17
-	VMOVAPS     Z15, Z18
-	VFMADD231PS Z6, Z17, Z18
-	VFMADD231PS Z7, Z17, Z18
-	VPERMPS     Z11, Z16, Z17
-	VPSLLD      $0x13, Z16, Z19
-	VPADDD      Z19, Z17, Z17
-	VPERMPS     Z4, Z16, Z16
-	VADDPS      Z16, Z18, Z16
-	VMULPS      Z16, Z17, Z18
-	VMOVAPS     Z10, Z19
-	VFMADD213PS Z9, Z16, Z19
-	VFMADD213PS Z8, Z16, Z19
-	VFMADD231PS Z19, Z18, Z17
-	VADDPS      Z2, Z17, Z16
-	VDIVPS      Z16, Z15, Z15
-	VMULPS      Z2, Z15, Z15
-	VCMPPS      $0x1e, Z1, Z13, K1
-	VMOVAPS     Z13, K1, Z15
-	VFIXUPIMMPS $0x00, Z12, Z13, Z15
-	VMULPS      Z14, Z15, Z13
-	VCVTPS2PH   $0x00, Z13, (AX)
+	VCVTPH2PS   (DX), Z8
+	VCVTPH2PS   (BX), Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z12, Z10, Z11
+	VPSLLD      $0x13, Z10, Z10
+	VPADDD      Z10, Z11, Z10
+	VFMADD213PS all_31000000<>+0(SB), Z10, Z13
+	VDIVPS      Z13, Z8, Z10
+	VMULPS      all_31000000<>+0(SB), Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z11
+	VMAXPS      Z8, Z11, Z11
+	VMINPS      Z10, Z11, Z8
+	VMULPS      Z9, Z8, Z8
+	VCVTPS2PH   $0x00, Z8, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
@@ -8565,38 +9202,87 @@ tail:
 	SHLQ        CL, SI
 	DECQ        SI
 	KMOVQ       SI, K1
-	VCVTPH2PS.Z (DX), K1, Z13
-	VCVTPH2PS.Z (BX), K1, Z14
-	VMINPS      Z13, Z1, Z15
-	VMAXPS      Z15, Z0, Z0
-	VMOVAPS     Z3, Z15
-	VFMADD231PS Z5, Z0, Z15
-	VSUBPS      Z3, Z15, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     Z11, Z15, Z3
-	VPSLLD      $0x13, Z15, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z15, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVAPS     Z10, Z6
-	VFMADD213PS Z9, Z4, Z6
-	VFMADD213PS Z8, Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z13, K2
-	VMOVAPS     Z13, K2, Z0
-	VFIXUPIMMPS $0x00, Z12, Z13, Z0
-	VMULPS      Z14, Z0, Z0
+	VCVTPH2PS.Z (DX), K1, Z8
+	VCVTPH2PS.Z (BX), K1, Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z0
+	VFMADD231PS Z2, Z0, Z11
+	VFMADD231PS Z3, Z0, Z11
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z11, Z0
+	VFMADD213PS Z5, Z11, Z0
+	VFMADD213PS Z4, Z11, Z0
+	VPERMPS     Z12, Z10, Z1
+	VPSLLD      $0x13, Z10, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
+	VMULPS      Z9, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, K1, (AX)
 
 done:
 	VZEROUPPER
 	RET
+
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z17
+	VMINPS      Z13, Z17, Z17
+	VMOVUPS     all_41a00000<>+0(SB), Z18
+	VMINPS      Z14, Z18, Z18
+	VMOVUPS     all_c2da5763<>+0(SB), Z19
+	VMAXPS      Z17, Z19, Z19
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z18, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z19, Z18
+	VFMADD231PS Z1, Z17, Z20
+	VSUBPS      Z0, Z18, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z19
+	VFMADD231PS Z2, Z22, Z17
+	VFMADD231PS Z3, Z21, Z19
+	VFMADD231PS Z3, Z22, Z17
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z19, Z21
+	VFMADD213PS Z6, Z17, Z22
+	VFMADD213PS Z5, Z19, Z21
+	VFMADD213PS Z5, Z17, Z22
+	VFMADD213PS Z4, Z19, Z21
+	VFMADD213PS Z4, Z17, Z22
+	VPERMPS     Z12, Z18, Z17
+	VPERMPS     Z12, Z20, Z19
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z18, Z17, Z17
+	VPADDD      Z20, Z19, Z18
+	VFMADD213PS all_31000000<>+0(SB), Z17, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z18, Z22
+	VDIVPS      Z21, Z13, Z17
+	VDIVPS      Z22, Z14, Z18
+	VMULPS      all_31000000<>+0(SB), Z17, Z17
+	VMULPS      all_31000000<>+0(SB), Z18, Z18
+	VMOVUPS     all_00000000<>+0(SB), Z19
+	VMAXPS      Z13, Z19, Z19
+	VMOVUPS     all_00000000<>+0(SB), Z13
+	VMAXPS      Z14, Z13, Z13
+	VMINPS      Z17, Z19, Z14
+	VMINPS      Z18, Z13, Z13
+	VMULPS      Z15, Z14, Z14
+	VMULPS      Z16, Z13, Z13
+	VCVTPS2PH   $0x00, Z14, (AX)
+	VCVTPS2PH   $0x00, Z13, 32(AX)
+	JMP         computed
 
 // func siluMulBF16AVX2<>()
 // Requires: AVX, AVX2, FMA3
@@ -8617,80 +9303,64 @@ groups:
 	VMOVDQU     (BX), Y2
 	VPSLLD      $0x10, Y2, Y3
 	VPAND       all_ffff0000<>+0(SB), Y2, Y2
-	VMOVUPS     all_41900000<>+0(SB), Y4
-	VMINPS      Y1, Y4, Y4
-	VMOVUPS     all_41900000<>+0(SB), Y5
-	VMINPS      Y0, Y5, Y5
-	VMOVUPS     all_c2dc0000<>+0(SB), Y6
-	VMAXPS      Y4, Y6, Y6
-	VMOVUPS     all_c2dc0000<>+0(SB), Y4
-	VMAXPS      Y5, Y4, Y4
-	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VPAND       all_7fffffff<>+0(SB), Y1, Y4
+	VPAND       all_7fffffff<>+0(SB), Y0, Y5
+	VPMAXUD     Y5, Y4, Y4
+	VPCMPGTD    all_42ac0000<>+0(SB), Y4, Y4
+	VPTEST      Y4, Y4
+	JNZ         far
+	VMOVAPS     Y1, Y4
+	VMOVAPS     Y0, Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y6
 	VMOVUPS     all_49c00000<>+0(SB), Y7
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y6
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y5, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y6, Y8
 	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS     Y6, Y10
-	VMOVAPS     Y4, Y11
-	VFMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
-	VPERMPS     powers_m40_8<>+0(SB), Y5, Y8
-	VPERMPS     powers_m40_8<>+0(SB), Y7, Y9
-	VPSLLD      $0x14, Y5, Y12
-	VPSLLD      $0x14, Y7, Y13
-	VPADDD      Y12, Y8, Y8
-	VPADDD      Y13, Y9, Y9
-	VPERMPS     powersLow_1_8<>+0(SB), Y5, Y5
-	VPERMPS     powersLow_1_8<>+0(SB), Y7, Y7
-	VADDPS      Y5, Y10, Y5
-	VADDPS      Y7, Y11, Y7
-	VMULPS      Y5, Y8, Y10
-	VMULPS      Y7, Y9, Y11
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y12
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS all_be2aae12<>+0(SB), Y5, Y12
-	VFMADD213PS all_be2aae12<>+0(SB), Y7, Y13
-	VFMADD213PS all_3f000000<>+0(SB), Y5, Y12
-	VFMADD213PS all_3f000000<>+0(SB), Y7, Y13
-	VFMADD213PS all_bf800000<>+0(SB), Y5, Y12
-	VFMADD213PS all_bf800000<>+0(SB), Y7, Y13
-	VFMADD231PS Y12, Y10, Y8
-	VFMADD231PS Y13, Y11, Y9
-	VADDPS      all_2b800000<>+0(SB), Y8, Y5
-	VADDPS      all_2b800000<>+0(SB), Y9, Y7
-	VDIVPS      Y5, Y6, Y5
-	VDIVPS      Y7, Y4, Y4
-	VMULPS      all_2b800000<>+0(SB), Y5, Y5
-	VMULPS      all_2b800000<>+0(SB), Y4, Y4
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y1, Y6
-	VBLENDVPS   Y6, Y1, Y5, Y5
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y6
-	VBLENDVPS   Y6, Y0, Y4, Y4
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y1, Y1
-	VBLENDVPS   Y1, all_7fc00000<>+0(SB), Y5, Y5
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y4, Y4
-	VMULPS      Y3, Y5, Y0
-	VMULPS      Y2, Y4, Y1
-	VPSRLD      $0x10, Y0, Y2
-	VPSRLD      $0x10, Y1, Y3
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y4
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y5
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y5
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y5, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y5, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y5, Y9
+	VPERMPS     led_powers_0_8<>+0(SB), Y6, Y4
+	VPERMPS     led_powers_0_8<>+0(SB), Y7, Y5
+	VPSLLD      $0x14, Y6, Y6
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y6, Y4, Y4
+	VPADDD      Y7, Y5, Y5
+	VFMADD213PS all_3f800000<>+0(SB), Y4, Y8
+	VFMADD213PS all_3f800000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y1, Y1
+	VDIVPS      Y9, Y0, Y0
+	VMULPS      Y3, Y1, Y1
+	VMULPS      Y2, Y0, Y0
+	VPSRLD      $0x10, Y1, Y2
+	VPSRLD      $0x10, Y0, Y3
 	VPAND       all_00000001<>+0(SB), Y2, Y2
 	VPAND       all_00000001<>+0(SB), Y3, Y3
-	VPADDD      all_00007fff<>+0(SB), Y0, Y0
 	VPADDD      all_00007fff<>+0(SB), Y1, Y1
-	VPADDD      Y2, Y0, Y0
-	VPADDD      Y3, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPBLENDW    $0xaa, Y1, Y0, Y0
-	VMOVDQU     Y0, (CX)
-	ADDQ        $+32, CX
-	ADDQ        $+32, DX
-	ADDQ        $+32, BX
-	SUBQ        $+16, AX
-	JGE         groups
+	VPADDD      all_00007fff<>+0(SB), Y0, Y0
+	VPADDD      Y2, Y1, Y1
+	VPADDD      Y3, Y0, Y0
+	VPSRLD      $0x10, Y1, Y1
+	VPBLENDW    $0xaa, Y0, Y1, Y1
+	VMOVDQU     Y1, (CX)
+
+computed:
+	ADDQ $+32, CX
+	ADDQ $+32, DX
+	ADDQ $+32, BX
+	SUBQ $+16, AX
+	JGE  groups
 
 singles:
 	ADDQ $+8, AX
@@ -8701,35 +9371,30 @@ single:
 	VPSLLD      $0x10, Y0, Y0
 	VPMOVZXWD   (BX), Y1
 	VPSLLD      $0x10, Y1, Y1
-	VMOVUPS     all_41900000<>+0(SB), Y2
+	VMOVUPS     all_41a00000<>+0(SB), Y2
 	VMINPS      Y0, Y2, Y2
-	VMOVUPS     all_c2dc0000<>+0(SB), Y3
+	VMOVUPS     all_c2da5763<>+0(SB), Y3
 	VMAXPS      Y2, Y3, Y3
 	VMOVUPS     all_49c00000<>+0(SB), Y2
 	VFMADD231PS all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS      all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS     Y3, Y5
-	VFMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS     powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD      $0x14, Y2, Y6
-	VPADDD      Y6, Y4, Y4
-	VPERMPS     powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS      Y2, Y5, Y2
-	VMULPS      Y2, Y4, Y5
-	VMOVUPS     all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS Y6, Y5, Y4
-	VADDPS      all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS      Y2, Y3, Y2
-	VMULPS      all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS      $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS   Y3, Y0, Y2, Y2
-	VCMPPS      $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS   Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS      Y1, Y2, Y0
+	VFMADD231PS all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS     all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD      $0x14, Y2, Y2
+	VPADDD      Y2, Y3, Y2
+	VFMADD213PS all_31000000<>+0(SB), Y2, Y4
+	VDIVPS      Y4, Y0, Y2
+	VMULPS      all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS     all_00000000<>+0(SB), Y3
+	VMAXPS      Y0, Y3, Y3
+	VMINPS      Y2, Y3, Y0
+	VMULPS      Y1, Y0, Y0
 	VPSRLD      $0x10, Y0, Y1
 	VPAND       all_00000001<>+0(SB), Y1, Y1
 	VPADDD      all_00007fff<>+0(SB), Y0, Y0
@@ -8753,35 +9418,30 @@ element:
 	VPSLLD       $0x10, Y0, Y0
 	VPBROADCASTW (BX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      all_41900000<>+0(SB), Y2
+	VMOVUPS      all_41a00000<>+0(SB), Y2
 	VMINPS       Y0, Y2, Y2
-	VMOVUPS      all_c2dc0000<>+0(SB), Y3
+	VMOVUPS      all_c2da5763<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
 	VMOVUPS      all_49c00000<>+0(SB), Y2
 	VFMADD231PS  all_bfb8aa3b<>+0(SB), Y3, Y2
 	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y5
-	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y5
-	VPERMPS      powers_m40_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y6
-	VPADDD       Y6, Y4, Y4
-	VPERMPS      powersLow_1_8<>+0(SB), Y2, Y2
-	VADDPS       Y2, Y5, Y2
-	VMULPS       Y2, Y4, Y5
-	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_be2aae12<>+0(SB), Y2, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
-	VFMADD213PS  all_bf800000<>+0(SB), Y2, Y6
-	VFMADD231PS  Y6, Y5, Y4
-	VADDPS       all_2b800000<>+0(SB), Y4, Y2
-	VDIVPS       Y2, Y3, Y2
-	VMULPS       all_2b800000<>+0(SB), Y2, Y2
-	VCMPPS       $0x1e, all_41900000<>+0(SB), Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y2
-	VCMPPS       $0x00, all_ff800000<>+0(SB), Y0, Y0
-	VBLENDVPS    Y0, all_7fc00000<>+0(SB), Y2, Y2
-	VMULPS       Y1, Y2, Y0
+	VFMADD231PS  all_3f316000<>+0(SB), Y4, Y3
+	VFMADD231PS  all_3990bfbf<>+0(SB), Y4, Y3
+	VMOVUPS      all_3da2e40d<>+0(SB), Y4
+	VFMADD213PS  all_bea2e832<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3f74576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_bff4576c<>+0(SB), Y3, Y4
+	VFMADD213PS  all_3ff4576c<>+0(SB), Y3, Y4
+	VPERMPS      led_powers_m29_8<>+0(SB), Y2, Y3
+	VPSLLD       $0x14, Y2, Y2
+	VPADDD       Y2, Y3, Y2
+	VFMADD213PS  all_31000000<>+0(SB), Y2, Y4
+	VDIVPS       Y4, Y0, Y2
+	VMULPS       all_31000000<>+0(SB), Y2, Y2
+	VMOVUPS      all_00000000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y3
+	VMINPS       Y2, Y3, Y0
+	VMULPS       Y1, Y0, Y0
 	VPSRLD       $0x10, Y0, Y1
 	VPAND        all_00000001<>+0(SB), Y1, Y1
 	VPADDD       all_00007fff<>+0(SB), Y0, Y0
@@ -8797,26 +9457,88 @@ done:
 	VZEROUPPER
 	RET
 
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Y4
+	VMINPS      Y1, Y4, Y4
+	VMOVUPS     all_41a00000<>+0(SB), Y5
+	VMINPS      Y0, Y5, Y5
+	VMOVUPS     all_c2da5763<>+0(SB), Y6
+	VMAXPS      Y4, Y6, Y6
+	VMOVUPS     all_c2da5763<>+0(SB), Y4
+	VMAXPS      Y5, Y4, Y4
+	VMOVUPS     all_49c00000<>+0(SB), Y5
+	VMOVUPS     all_49c00000<>+0(SB), Y7
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y6, Y5
+	VFMADD231PS all_bfb8aa3b<>+0(SB), Y4, Y7
+	VSUBPS      all_49c00000<>+0(SB), Y5, Y8
+	VSUBPS      all_49c00000<>+0(SB), Y7, Y9
+	VFMADD231PS all_3f316000<>+0(SB), Y8, Y6
+	VFMADD231PS all_3f316000<>+0(SB), Y9, Y4
+	VFMADD231PS all_3990bfbf<>+0(SB), Y8, Y6
+	VFMADD231PS all_3990bfbf<>+0(SB), Y9, Y4
+	VMOVUPS     all_3da2e40d<>+0(SB), Y8
+	VMOVUPS     all_3da2e40d<>+0(SB), Y9
+	VFMADD213PS all_bea2e832<>+0(SB), Y6, Y8
+	VFMADD213PS all_bea2e832<>+0(SB), Y4, Y9
+	VFMADD213PS all_3f74576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3f74576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_bff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_bff4576c<>+0(SB), Y4, Y9
+	VFMADD213PS all_3ff4576c<>+0(SB), Y6, Y8
+	VFMADD213PS all_3ff4576c<>+0(SB), Y4, Y9
+	VPERMPS     led_powers_m29_8<>+0(SB), Y5, Y4
+	VPERMPS     led_powers_m29_8<>+0(SB), Y7, Y6
+	VPSLLD      $0x14, Y5, Y5
+	VPSLLD      $0x14, Y7, Y7
+	VPADDD      Y5, Y4, Y4
+	VPADDD      Y7, Y6, Y5
+	VFMADD213PS all_31000000<>+0(SB), Y4, Y8
+	VFMADD213PS all_31000000<>+0(SB), Y5, Y9
+	VDIVPS      Y8, Y1, Y4
+	VDIVPS      Y9, Y0, Y5
+	VMULPS      all_31000000<>+0(SB), Y4, Y4
+	VMULPS      all_31000000<>+0(SB), Y5, Y5
+	VMOVUPS     all_00000000<>+0(SB), Y6
+	VMAXPS      Y1, Y6, Y6
+	VMOVUPS     all_00000000<>+0(SB), Y1
+	VMAXPS      Y0, Y1, Y1
+	VMINPS      Y4, Y6, Y0
+	VMINPS      Y5, Y1, Y1
+	VMULPS      Y3, Y0, Y0
+	VMULPS      Y2, Y1, Y1
+	VPSRLD      $0x10, Y0, Y2
+	VPSRLD      $0x10, Y1, Y3
+	VPAND       all_00000001<>+0(SB), Y2, Y2
+	VPAND       all_00000001<>+0(SB), Y3, Y3
+	VPADDD      all_00007fff<>+0(SB), Y0, Y0
+	VPADDD      all_00007fff<>+0(SB), Y1, Y1
+	VPADDD      Y2, Y0, Y0
+	VPADDD      Y3, Y1, Y1
+	VPSRLD      $0x10, Y0, Y0
+	VPBLENDW    $0xaa, Y1, Y0, Y0
+	VMOVDQU     Y0, (CX)
+	JMP         computed
+
 // func siluMulBF16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·siluMulBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// y = g/(1 + exp(-g))·u // NaN where g is -Inf
-	VBROADCASTSS all_c2dc0000<>+0(SB), Z0
-	VBROADCASTSS all_41900000<>+0(SB), Z1
-	VBROADCASTSS all_2b800000<>+0(SB), Z2
-	VBROADCASTSS all_49400000<>+0(SB), Z3
-	VMOVUPS      powersLow_1_16<>+0(SB), Z4
-	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z5
-	VBROADCASTSS all_3f316000<>+0(SB), Z6
-	VBROADCASTSS all_3990bfbf<>+0(SB), Z7
-	VBROADCASTSS all_bf800000<>+0(SB), Z8
-	VBROADCASTSS all_3f0000f6<>+0(SB), Z9
-	VBROADCASTSS all_be2aab0d<>+0(SB), Z10
-	VMOVUPS      powers_m40_16<>+0(SB), Z11
-	VBROADCASTSS all_00030000<>+0(SB), Z12
-	VBROADCASTSS all_ffff0000<>+0(SB), Z13
-	VBROADCASTSS all_00007fff<>+0(SB), Z14
-	VBROADCASTSS all_00000001<>+0(SB), Z15
+	VBROADCASTSS all_49400000<>+0(SB), Z0
+	VBROADCASTSS all_bfb8aa3b<>+0(SB), Z1
+	VBROADCASTSS all_3f316000<>+0(SB), Z2
+	VBROADCASTSS all_3990bfbf<>+0(SB), Z3
+	VBROADCASTSS all_bf800000<>+0(SB), Z4
+	VBROADCASTSS all_3f0000f6<>+0(SB), Z4
+	VBROADCASTSS all_be2aab0d<>+0(SB), Z4
+	VBROADCASTSS all_3ff4576c<>+0(SB), Z4
+	VBROADCASTSS all_bff4576c<>+0(SB), Z5
+	VBROADCASTSS all_3f745942<>+0(SB), Z6
+	VBROADCASTSS all_bea2e550<>+0(SB), Z7
+	VMOVUPS      led_powers_0_16<>+0(SB), Z8
+	VBROADCASTSS all_3f800000<>+0(SB), Z9
+	VBROADCASTSS all_7fffffff<>+0(SB), Z10
+	VBROADCASTSS all_42ac0000<>+0(SB), Z11
+	VMOVUPS      led_powers_m29_16<>+0(SB), Z12
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -8826,119 +9548,107 @@ TEXT ·siluMulBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32   (DX), Z16
-	VPSLLD      $0x10, Z16, Z17
-	VPANDD      Z13, Z16, Z16
-	VMOVDQU32   (BX), Z18
-	VPSLLD      $0x10, Z18, Z19
-	VPANDD      Z13, Z18, Z18
-	VMINPS      Z17, Z1, Z20
-	VMINPS      Z16, Z1, Z21
-	VMAXPS      Z20, Z0, Z20
-	VMAXPS      Z21, Z0, Z21
-	VMOVAPS     Z3, Z22
-	VMOVAPS     Z3, Z23
-	VFMADD231PS Z5, Z20, Z22
-	VFMADD231PS Z5, Z21, Z23
-	VSUBPS      Z3, Z22, Z24
-	VSUBPS      Z3, Z23, Z25
-	VMOVAPS     Z20, Z26
-	VMOVAPS     Z21, Z27
-	VFMADD231PS Z6, Z24, Z26
-	VFMADD231PS Z6, Z25, Z27
-	VFMADD231PS Z7, Z24, Z26
-	VFMADD231PS Z7, Z25, Z27
-	VPERMPS     Z11, Z22, Z24
-	VPERMPS     Z11, Z23, Z25
-	VPSLLD      $0x13, Z22, Z28
-	VPSLLD      $0x13, Z23, Z29
-	VPADDD      Z28, Z24, Z24
-	VPADDD      Z29, Z25, Z25
-	VPERMPS     Z4, Z22, Z22
-	VPERMPS     Z4, Z23, Z23
-	VADDPS      Z22, Z26, Z22
-	VADDPS      Z23, Z27, Z23
-	VMULPS      Z22, Z24, Z26
-	VMULPS      Z23, Z25, Z27
-	VMOVAPS     Z10, Z28
-	VMOVAPS     Z10, Z29
-	VFMADD213PS Z9, Z22, Z28
-	VFMADD213PS Z9, Z23, Z29
-	VFMADD213PS Z8, Z22, Z28
-	VFMADD213PS Z8, Z23, Z29
-	VFMADD231PS Z28, Z26, Z24
-	VFMADD231PS Z29, Z27, Z25
-	VADDPS      Z2, Z24, Z22
-	VADDPS      Z2, Z25, Z23
-	VDIVPS      Z22, Z20, Z20
-	VDIVPS      Z23, Z21, Z21
-	VMULPS      Z2, Z20, Z20
-	VMULPS      Z2, Z21, Z21
-	VCMPPS      $0x1e, Z1, Z17, K1
-	VMOVAPS     Z17, K1, Z20
-	VCMPPS      $0x1e, Z1, Z16, K1
-	VMOVAPS     Z16, K1, Z21
-	VFIXUPIMMPS $0x00, Z12, Z17, Z20
-	VFIXUPIMMPS $0x00, Z12, Z16, Z21
-	VMULPS      Z19, Z20, Z16
-	VMULPS      Z18, Z21, Z17
-	VPSRLD      $0x10, Z16, Z18
-	VPSRLD      $0x10, Z17, Z19
-	VPANDD      Z15, Z18, Z18
-	VPANDD      Z15, Z19, Z19
-	VPADDD      Z14, Z16, Z16
-	VPADDD      Z14, Z17, Z17
-	VPADDD      Z18, Z16, Z16
+	VMOVDQU32   (DX), Z13
+	VPSLLD      $0x10, Z13, Z14
+	VPANDD      all_ffff0000<>+0(SB), Z13, Z13
+	VMOVDQU32   (BX), Z15
+	VPSLLD      $0x10, Z15, Z16
+	VPANDD      all_ffff0000<>+0(SB), Z15, Z15
+	VPANDD      Z10, Z14, Z17
+	VPANDD      Z10, Z13, Z18
+	VPMAXUD     Z18, Z17, Z17
+	VPCMPUD     $0x06, Z11, Z17, K1
+	KORTESTW    K1, K1
+	JNZ         far
+	VMOVAPS     Z14, Z17
+	VMOVAPS     Z13, Z18
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z17, Z19
+	VFMADD231PS Z1, Z18, Z20
+	VSUBPS      Z0, Z19, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z17
+	VFMADD231PS Z2, Z22, Z18
+	VFMADD231PS Z3, Z21, Z17
+	VFMADD231PS Z3, Z22, Z18
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z17, Z21
+	VFMADD213PS Z6, Z18, Z22
+	VFMADD213PS Z5, Z17, Z21
+	VFMADD213PS Z5, Z18, Z22
+	VFMADD213PS Z4, Z17, Z21
+	VFMADD213PS Z4, Z18, Z22
+	VPERMPS     Z8, Z19, Z17
+	VPERMPS     Z8, Z20, Z18
+	VPSLLD      $0x13, Z19, Z19
+	VPSLLD      $0x13, Z20, Z20
 	VPADDD      Z19, Z17, Z17
-	VPSRLD      $0x10, Z16, Z16
-	VPTERNLOGD  $0xf8, Z13, Z17, Z16
-	VMOVDQU32   Z16, (AX)
-	ADDQ        $+64, AX
-	ADDQ        $+64, DX
-	ADDQ        $+64, BX
-	SUBQ        $+32, CX
-	JGE         groups
+	VPADDD      Z20, Z18, Z18
+	VFMADD213PS Z9, Z17, Z21
+	VFMADD213PS Z9, Z18, Z22
+	VDIVPS      Z21, Z14, Z14
+	VDIVPS      Z22, Z13, Z13
+	VMULPS      Z16, Z14, Z14
+	VMULPS      Z15, Z13, Z13
+	VPSRLD      $0x10, Z14, Z15
+	VPSRLD      $0x10, Z13, Z16
+	VPANDD      all_00000001<>+0(SB), Z15, Z15
+	VPANDD      all_00000001<>+0(SB), Z16, Z16
+	VPADDD      all_00007fff<>+0(SB), Z14, Z14
+	VPADDD      all_00007fff<>+0(SB), Z13, Z13
+	VPADDD      Z15, Z14, Z14
+	VPADDD      Z16, Z13, Z13
+	VPSRLD      $0x10, Z14, Z14
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z13, Z14
+	VMOVDQU32   Z14, (AX)
+
+computed:
+	ADDQ $+64, AX
+	ADDQ $+64, DX
+	ADDQ $+64, BX
+	SUBQ $+32, CX
+	JGE  groups
 
 singles:
 	ADDQ $+16, CX
 	JL   tail
 
 single:
-	VPMOVZXWD   (DX), Z13
-	VPSLLD      $0x10, Z13, Z13
-	VPMOVZXWD   (BX), Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMINPS      Z13, Z1, Z17
-	VMAXPS      Z17, Z0, Z17
-	VMOVAPS     Z3, Z18
-	VFMADD231PS Z5, Z17, Z18
-	VSUBPS      Z3, Z18, Z19
-	VMOVAPS     Z17, Z20
-	VFMADD231PS Z6, Z19, Z20
-	VFMADD231PS Z7, Z19, Z20
-	VPERMPS     Z11, Z18, Z19
-	VPSLLD      $0x13, Z18, Z21
-	VPADDD      Z21, Z19, Z19
-	VPERMPS     Z4, Z18, Z18
-	VADDPS      Z18, Z20, Z18
-	VMULPS      Z18, Z19, Z20
-	VMOVAPS     Z10, Z21
-	VFMADD213PS Z9, Z18, Z21
-	VFMADD213PS Z8, Z18, Z21
-	VFMADD231PS Z21, Z20, Z19
-	VADDPS      Z2, Z19, Z18
-	VDIVPS      Z18, Z17, Z17
-	VMULPS      Z2, Z17, Z17
-	VCMPPS      $0x1e, Z1, Z13, K1
-	VMOVAPS     Z13, K1, Z17
-	VFIXUPIMMPS $0x00, Z12, Z13, Z17
-	VMULPS      Z16, Z17, Z13
-	VPSRLD      $0x10, Z13, Z16
-	VPANDD      Z15, Z16, Z16
-	VPADDD      Z14, Z13, Z13
-	VPADDD      Z16, Z13, Z13
-	VPSRLD      $0x10, Z13, Z13
-	VPMOVDW     Z13, (AX)
+	VPMOVZXWD   (DX), Z8
+	VPSLLD      $0x10, Z8, Z8
+	VPMOVZXWD   (BX), Z9
+	VPSLLD      $0x10, Z9, Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z13
+	VFMADD231PS Z2, Z13, Z11
+	VFMADD231PS Z3, Z13, Z11
+	VMOVAPS     Z7, Z13
+	VFMADD213PS Z6, Z11, Z13
+	VFMADD213PS Z5, Z11, Z13
+	VFMADD213PS Z4, Z11, Z13
+	VPERMPS     Z12, Z10, Z11
+	VPSLLD      $0x13, Z10, Z10
+	VPADDD      Z10, Z11, Z10
+	VFMADD213PS all_31000000<>+0(SB), Z10, Z13
+	VDIVPS      Z13, Z8, Z10
+	VMULPS      all_31000000<>+0(SB), Z10, Z10
+	VMOVUPS     all_00000000<>+0(SB), Z11
+	VMAXPS      Z8, Z11, Z11
+	VMINPS      Z10, Z11, Z8
+	VMULPS      Z9, Z8, Z8
+	VPSRLD      $0x10, Z8, Z9
+	VPANDD      all_00000001<>+0(SB), Z9, Z9
+	VPADDD      all_00007fff<>+0(SB), Z8, Z8
+	VPADDD      Z9, Z8, Z8
+	VPSRLD      $0x10, Z8, Z8
+	VPMOVDW     Z8, (AX)
 	ADDQ        $+32, AX
 	ADDQ        $+32, DX
 	ADDQ        $+32, BX
@@ -8954,38 +9664,36 @@ tail:
 	SHLQ        CL, SI
 	DECQ        SI
 	KMOVQ       SI, K1
-	VPMOVZXWD.Z (DX), K1, Z13
-	VPSLLD      $0x10, Z13, Z13
-	VPMOVZXWD.Z (BX), K1, Z16
-	VPSLLD      $0x10, Z16, Z16
-	VMINPS      Z13, Z1, Z17
-	VMAXPS      Z17, Z0, Z0
-	VMOVAPS     Z3, Z17
-	VFMADD231PS Z5, Z0, Z17
-	VSUBPS      Z3, Z17, Z3
-	VMOVAPS     Z0, Z5
-	VFMADD231PS Z6, Z3, Z5
-	VFMADD231PS Z7, Z3, Z5
-	VPERMPS     Z11, Z17, Z3
-	VPSLLD      $0x13, Z17, Z6
-	VPADDD      Z6, Z3, Z3
-	VPERMPS     Z4, Z17, Z4
-	VADDPS      Z4, Z5, Z4
-	VMULPS      Z4, Z3, Z5
-	VMOVAPS     Z10, Z6
-	VFMADD213PS Z9, Z4, Z6
-	VFMADD213PS Z8, Z4, Z6
-	VFMADD231PS Z6, Z5, Z3
-	VADDPS      Z2, Z3, Z3
-	VDIVPS      Z3, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VCMPPS      $0x1e, Z1, Z13, K2
-	VMOVAPS     Z13, K2, Z0
-	VFIXUPIMMPS $0x00, Z12, Z13, Z0
-	VMULPS      Z16, Z0, Z0
+	VPMOVZXWD.Z (DX), K1, Z8
+	VPSLLD      $0x10, Z8, Z8
+	VPMOVZXWD.Z (BX), K1, Z9
+	VPSLLD      $0x10, Z9, Z9
+	VMOVUPS     all_41a00000<>+0(SB), Z10
+	VMINPS      Z8, Z10, Z10
+	VMOVUPS     all_c2da5763<>+0(SB), Z11
+	VMAXPS      Z10, Z11, Z11
+	VMOVAPS     Z0, Z10
+	VFMADD231PS Z1, Z11, Z10
+	VSUBPS      Z0, Z10, Z0
+	VFMADD231PS Z2, Z0, Z11
+	VFMADD231PS Z3, Z0, Z11
+	VMOVAPS     Z7, Z0
+	VFMADD213PS Z6, Z11, Z0
+	VFMADD213PS Z5, Z11, Z0
+	VFMADD213PS Z4, Z11, Z0
+	VPERMPS     Z12, Z10, Z1
+	VPSLLD      $0x13, Z10, Z2
+	VPADDD      Z2, Z1, Z1
+	VFMADD213PS all_31000000<>+0(SB), Z1, Z0
+	VDIVPS      Z0, Z8, Z0
+	VMULPS      all_31000000<>+0(SB), Z0, Z0
+	VMOVUPS     all_00000000<>+0(SB), Z1
+	VMAXPS      Z8, Z1, Z1
+	VMINPS      Z0, Z1, Z0
+	VMULPS      Z9, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
-	VPANDD      Z15, Z1, Z1
-	VPADDD      Z14, Z0, Z0
+	VPANDD      all_00000001<>+0(SB), Z1, Z1
+	VPADDD      all_00007fff<>+0(SB), Z0, Z0
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, K1, (AX)
@@ -8993,6 +9701,66 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+far:
+	VMOVUPS     all_41a00000<>+0(SB), Z17
+	VMINPS      Z14, Z17, Z17
+	VMOVUPS     all_41a00000<>+0(SB), Z18
+	VMINPS      Z13, Z18, Z18
+	VMOVUPS     all_c2da5763<>+0(SB), Z19
+	VMAXPS      Z17, Z19, Z19
+	VMOVUPS     all_c2da5763<>+0(SB), Z17
+	VMAXPS      Z18, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VMOVAPS     Z0, Z20
+	VFMADD231PS Z1, Z19, Z18
+	VFMADD231PS Z1, Z17, Z20
+	VSUBPS      Z0, Z18, Z21
+	VSUBPS      Z0, Z20, Z22
+	VFMADD231PS Z2, Z21, Z19
+	VFMADD231PS Z2, Z22, Z17
+	VFMADD231PS Z3, Z21, Z19
+	VFMADD231PS Z3, Z22, Z17
+	VMOVAPS     Z7, Z21
+	VMOVAPS     Z7, Z22
+	VFMADD213PS Z6, Z19, Z21
+	VFMADD213PS Z6, Z17, Z22
+	VFMADD213PS Z5, Z19, Z21
+	VFMADD213PS Z5, Z17, Z22
+	VFMADD213PS Z4, Z19, Z21
+	VFMADD213PS Z4, Z17, Z22
+	VPERMPS     Z12, Z18, Z17
+	VPERMPS     Z12, Z20, Z19
+	VPSLLD      $0x13, Z18, Z18
+	VPSLLD      $0x13, Z20, Z20
+	VPADDD      Z18, Z17, Z17
+	VPADDD      Z20, Z19, Z18
+	VFMADD213PS all_31000000<>+0(SB), Z17, Z21
+	VFMADD213PS all_31000000<>+0(SB), Z18, Z22
+	VDIVPS      Z21, Z14, Z17
+	VDIVPS      Z22, Z13, Z18
+	VMULPS      all_31000000<>+0(SB), Z17, Z17
+	VMULPS      all_31000000<>+0(SB), Z18, Z18
+	VMOVUPS     all_00000000<>+0(SB), Z19
+	VMAXPS      Z14, Z19, Z19
+	VMOVUPS     all_00000000<>+0(SB), Z14
+	VMAXPS      Z13, Z14, Z14
+	VMINPS      Z17, Z19, Z13
+	VMINPS      Z18, Z14, Z14
+	VMULPS      Z16, Z13, Z13
+	VMULPS      Z15, Z14, Z14
+	VPSRLD      $0x10, Z13, Z15
+	VPSRLD      $0x10, Z14, Z16
+	VPANDD      all_00000001<>+0(SB), Z15, Z15
+	VPANDD      all_00000001<>+0(SB), Z16, Z16
+	VPADDD      all_00007fff<>+0(SB), Z13, Z13
+	VPADDD      all_00007fff<>+0(SB), Z14, Z14
+	VPADDD      Z15, Z13, Z13
+	VPADDD      Z16, Z14, Z14
+	VPSRLD      $0x10, Z13, Z13
+	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z14, Z13
+	VMOVDQU32   Z13, (AX)
+	JMP         computed
 
 // func reluBackwardFP32AVX2<>()
 // Requires: AVX, AVX2
@@ -13792,52 +14560,52 @@ groups:
 	VMAXPS       Y4, Y6, Y6
 	VMOVUPS      all_c2dc0000<>+0(SB), Y4
 	VMAXPS       Y5, Y4, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y7
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
-	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS      Y6, Y10
-	VMOVAPS      Y4, Y11
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VMOVAPS      Y6, Y5
+	VMOVAPS      Y4, Y7
+	VMOVUPS      all_49c00000<>+0(SB), Y8
+	VMOVUPS      all_49c00000<>+0(SB), Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y5, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y9
+	VSUBPS       all_49c00000<>+0(SB), Y8, Y10
+	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
 	VMULPS       all_50000000<>+0(SB), Y4, Y4
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
-	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y5, Y5
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y7, Y9, Y7
-	VMULPS       Y10, Y5, Y8
-	VMULPS       Y11, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y5, Y8, Y10
+	VMULPS       Y7, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
-	VFMADD231PS  Y12, Y8, Y5
-	VFMADD231PS  Y13, Y9, Y7
-	VADDPS       all_50000000<>+0(SB), Y5, Y8
-	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	VADDPS       all_50000000<>+0(SB), Y8, Y5
+	VADDPS       all_50000000<>+0(SB), Y9, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y8, Y10, Y8
-	VDIVPS       Y9, Y11, Y9
+	VDIVPS       Y5, Y10, Y5
+	VDIVPS       Y7, Y11, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y8, Y6, Y10
-	VFMADD231PS  Y9, Y4, Y11
-	VMULPS       Y10, Y5, Y4
-	VMULPS       Y11, Y7, Y5
-	VMULPS       Y8, Y4, Y4
-	VMULPS       Y9, Y5, Y5
+	VFMADD231PS  Y5, Y6, Y10
+	VFMADD231PS  Y7, Y4, Y11
+	VMULPS       Y10, Y8, Y4
+	VMULPS       Y11, Y9, Y6
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y7, Y6, Y5
 	VPAND        all_7fffffff<>+0(SB), Y2, Y2
 	VPAND        all_7fffffff<>+0(SB), Y3, Y3
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y2, Y2
@@ -13865,29 +14633,29 @@ single:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -13910,29 +14678,29 @@ element:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -13947,6 +14715,24 @@ element:
 done:
 	VZEROUPPER
 	RET
+
+DATA all_c2dc0000<>+0(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+4(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+8(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+12(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+16(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+20(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+24(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+28(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+32(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+36(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+40(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+44(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+48(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+52(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+56(SB)/4, $0xc2dc0000
+DATA all_c2dc0000<>+60(SB)/4, $0xc2dc0000
+GLOBL all_c2dc0000<>(SB), RODATA|NOPTR, $64
 
 DATA all_41f00000<>+0(SB)/4, $0x41f00000
 DATA all_41f00000<>+4(SB)/4, $0x41f00000
@@ -14028,50 +14814,50 @@ groups:
 	VMINPS       Z15, Z1, Z17
 	VMAXPS       Z16, Z0, Z16
 	VMAXPS       Z17, Z0, Z17
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z3, Z19
-	VFMADD231PS  Z4, Z16, Z18
-	VFMADD231PS  Z4, Z17, Z19
-	VSUBPS       Z3, Z18, Z20
-	VSUBPS       Z3, Z19, Z21
-	VMOVAPS      Z16, Z22
-	VMOVAPS      Z17, Z23
-	VFNMADD231PS Z5, Z20, Z22
-	VFNMADD231PS Z5, Z21, Z23
-	VFNMADD231PS Z6, Z20, Z22
-	VFNMADD231PS Z6, Z21, Z23
+	VMOVAPS      Z16, Z18
+	VMOVAPS      Z17, Z19
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z3, Z21
+	VFMADD231PS  Z4, Z18, Z20
+	VFMADD231PS  Z4, Z19, Z21
+	VSUBPS       Z3, Z20, Z22
+	VSUBPS       Z3, Z21, Z23
+	VFNMADD231PS Z5, Z22, Z18
+	VFNMADD231PS Z5, Z23, Z19
+	VFNMADD231PS Z6, Z22, Z18
+	VFNMADD231PS Z6, Z23, Z19
 	VMULPS       Z2, Z16, Z16
 	VMULPS       Z2, Z17, Z17
-	VPERMPS      Z10, Z18, Z20
-	VPERMPS      Z10, Z19, Z21
-	VPSLLD       $0x13, Z18, Z18
-	VPSLLD       $0x13, Z19, Z19
-	VPADDD       Z18, Z20, Z18
-	VPADDD       Z19, Z21, Z19
-	VMULPS       Z22, Z18, Z20
-	VMULPS       Z23, Z19, Z21
+	VPERMPS      Z10, Z20, Z22
+	VPERMPS      Z10, Z21, Z23
+	VPSLLD       $0x13, Z20, Z20
+	VPSLLD       $0x13, Z21, Z21
+	VPADDD       Z20, Z22, Z20
+	VPADDD       Z21, Z23, Z21
+	VMULPS       Z18, Z20, Z22
+	VMULPS       Z19, Z21, Z23
 	VMOVAPS      Z9, Z24
 	VMOVAPS      Z9, Z25
-	VFMADD213PS  Z8, Z22, Z24
-	VFMADD213PS  Z8, Z23, Z25
-	VFMADD213PS  Z7, Z22, Z24
-	VFMADD213PS  Z7, Z23, Z25
-	VFMADD231PS  Z24, Z20, Z18
-	VFMADD231PS  Z25, Z21, Z19
-	VADDPS       Z2, Z18, Z20
-	VADDPS       Z2, Z19, Z21
+	VFMADD213PS  Z8, Z18, Z24
+	VFMADD213PS  Z8, Z19, Z25
+	VFMADD213PS  Z7, Z18, Z24
+	VFMADD213PS  Z7, Z19, Z25
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z25, Z23, Z21
+	VADDPS       Z2, Z20, Z18
+	VADDPS       Z2, Z21, Z19
 	VMOVAPS      Z7, Z22
 	VMOVAPS      Z7, Z23
-	VDIVPS       Z20, Z22, Z20
-	VDIVPS       Z21, Z23, Z21
+	VDIVPS       Z18, Z22, Z18
+	VDIVPS       Z19, Z23, Z19
 	VMOVAPS      Z7, Z22
 	VMOVAPS      Z7, Z23
-	VFMADD231PS  Z20, Z16, Z22
-	VFMADD231PS  Z21, Z17, Z23
-	VMULPS       Z22, Z18, Z16
-	VMULPS       Z23, Z19, Z17
-	VMULPS       Z20, Z16, Z16
-	VMULPS       Z21, Z17, Z17
+	VFMADD231PS  Z18, Z16, Z22
+	VFMADD231PS  Z19, Z17, Z23
+	VMULPS       Z22, Z20, Z16
+	VMULPS       Z23, Z21, Z17
+	VMULPS       Z18, Z16, Z16
+	VMULPS       Z19, Z17, Z17
 	VFIXUPIMMPS  $0x00, Z11, Z14, Z16
 	VFIXUPIMMPS  $0x00, Z11, Z15, Z17
 	VMULPS       Z12, Z16, Z12
@@ -14093,28 +14879,28 @@ single:
 	VMOVUPS      (BX), Z13
 	VMINPS       Z13, Z1, Z14
 	VMAXPS       Z14, Z0, Z14
-	VMOVAPS      Z3, Z15
-	VFMADD231PS  Z4, Z14, Z15
-	VSUBPS       Z3, Z15, Z16
-	VMOVAPS      Z14, Z17
-	VFNMADD231PS Z5, Z16, Z17
-	VFNMADD231PS Z6, Z16, Z17
+	VMOVAPS      Z14, Z15
+	VMOVAPS      Z3, Z16
+	VFMADD231PS  Z4, Z15, Z16
+	VSUBPS       Z3, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
 	VMULPS       Z2, Z14, Z14
-	VPERMPS      Z10, Z15, Z16
-	VPSLLD       $0x13, Z15, Z15
-	VPADDD       Z15, Z16, Z15
-	VMULPS       Z17, Z15, Z16
+	VPERMPS      Z10, Z16, Z17
+	VPSLLD       $0x13, Z16, Z16
+	VPADDD       Z16, Z17, Z16
+	VMULPS       Z15, Z16, Z17
 	VMOVAPS      Z9, Z18
-	VFMADD213PS  Z8, Z17, Z18
-	VFMADD213PS  Z7, Z17, Z18
-	VFMADD231PS  Z18, Z16, Z15
-	VADDPS       Z2, Z15, Z16
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z7, Z15, Z18
+	VFMADD231PS  Z18, Z17, Z16
+	VADDPS       Z2, Z16, Z15
 	VMOVAPS      Z7, Z17
-	VDIVPS       Z16, Z17, Z16
+	VDIVPS       Z15, Z17, Z15
 	VMOVAPS      Z7, Z17
-	VFMADD231PS  Z16, Z14, Z17
-	VMULPS       Z17, Z15, Z14
-	VMULPS       Z16, Z14, Z14
+	VFMADD231PS  Z15, Z14, Z17
+	VMULPS       Z17, Z16, Z14
+	VMULPS       Z15, Z14, Z14
 	VFIXUPIMMPS  $0x00, Z11, Z13, Z14
 	VMULPS       Z12, Z14, Z12
 	VMOVUPS      Z12, (AX)
@@ -14137,28 +14923,28 @@ tail:
 	VMOVUPS.Z    (BX), K1, Z13
 	VMINPS       Z13, Z1, Z1
 	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z14
+	VFMADD231PS  Z4, Z1, Z14
+	VSUBPS       Z3, Z14, Z3
+	VFNMADD231PS Z5, Z3, Z1
+	VFNMADD231PS Z6, Z3, Z1
 	VMULPS       Z2, Z0, Z0
-	VPERMPS      Z10, Z1, Z3
-	VPSLLD       $0x13, Z1, Z1
-	VPADDD       Z1, Z3, Z1
-	VMULPS       Z4, Z1, Z3
+	VPERMPS      Z10, Z14, Z3
+	VPSLLD       $0x13, Z14, Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z1, Z3, Z4
 	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z8, Z4, Z5
-	VFMADD213PS  Z7, Z4, Z5
-	VFMADD231PS  Z5, Z3, Z1
-	VADDPS       Z2, Z1, Z2
-	VMOVAPS      Z7, Z3
-	VDIVPS       Z2, Z3, Z2
-	VMOVAPS      Z7, Z3
-	VFMADD231PS  Z2, Z0, Z3
-	VMULPS       Z3, Z1, Z0
-	VMULPS       Z2, Z0, Z0
+	VFMADD213PS  Z8, Z1, Z5
+	VFMADD213PS  Z7, Z1, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VADDPS       Z2, Z3, Z1
+	VMOVAPS      Z7, Z2
+	VDIVPS       Z1, Z2, Z1
+	VMOVAPS      Z7, Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VMULPS       Z2, Z3, Z0
+	VMULPS       Z1, Z0, Z0
 	VFIXUPIMMPS  $0x00, Z11, Z13, Z0
 	VMULPS       Z12, Z0, Z0
 	VMOVUPS      Z0, K1, (AX)
@@ -14166,6 +14952,24 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+DATA all_3e2aab0d<>+0(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+4(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+8(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+12(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+16(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+20(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+24(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+28(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+32(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+36(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+40(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+44(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+48(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+52(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+56(SB)/4, $0x3e2aab0d
+DATA all_3e2aab0d<>+60(SB)/4, $0x3e2aab0d
+GLOBL all_3e2aab0d<>(SB), RODATA|NOPTR, $64
 
 DATA powers_33_16<>+0(SB)/4, $0x50000000
 DATA powers_33_16<>+4(SB)/4, $0x4ffdaac3
@@ -14211,52 +15015,52 @@ groups:
 	VMAXPS       Y4, Y6, Y6
 	VMOVUPS      all_c2dc0000<>+0(SB), Y4
 	VMAXPS       Y5, Y4, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y7
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
-	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS      Y6, Y10
-	VMOVAPS      Y4, Y11
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VMOVAPS      Y6, Y5
+	VMOVAPS      Y4, Y7
+	VMOVUPS      all_49c00000<>+0(SB), Y8
+	VMOVUPS      all_49c00000<>+0(SB), Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y5, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y9
+	VSUBPS       all_49c00000<>+0(SB), Y8, Y10
+	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
 	VMULPS       all_50000000<>+0(SB), Y4, Y4
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
-	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y5, Y5
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y7, Y9, Y7
-	VMULPS       Y10, Y5, Y8
-	VMULPS       Y11, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y5, Y8, Y10
+	VMULPS       Y7, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
-	VFMADD231PS  Y12, Y8, Y5
-	VFMADD231PS  Y13, Y9, Y7
-	VADDPS       all_50000000<>+0(SB), Y5, Y8
-	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	VADDPS       all_50000000<>+0(SB), Y8, Y5
+	VADDPS       all_50000000<>+0(SB), Y9, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y8, Y10, Y8
-	VDIVPS       Y9, Y11, Y9
+	VDIVPS       Y5, Y10, Y5
+	VDIVPS       Y7, Y11, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y8, Y6, Y10
-	VFMADD231PS  Y9, Y4, Y11
-	VMULPS       Y10, Y5, Y4
-	VMULPS       Y11, Y7, Y5
-	VMULPS       Y8, Y4, Y4
-	VMULPS       Y9, Y5, Y5
+	VFMADD231PS  Y5, Y6, Y10
+	VFMADD231PS  Y7, Y4, Y11
+	VMULPS       Y10, Y8, Y4
+	VMULPS       Y11, Y9, Y6
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y7, Y6, Y5
 	VPAND        all_7fffffff<>+0(SB), Y2, Y2
 	VPAND        all_7fffffff<>+0(SB), Y3, Y3
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y2, Y2
@@ -14284,29 +15088,29 @@ single:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -14331,29 +15135,29 @@ element:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -14404,50 +15208,50 @@ groups:
 	VMINPS       Z15, Z1, Z17
 	VMAXPS       Z16, Z0, Z16
 	VMAXPS       Z17, Z0, Z17
-	VMOVAPS      Z3, Z18
-	VMOVAPS      Z3, Z19
-	VFMADD231PS  Z4, Z16, Z18
-	VFMADD231PS  Z4, Z17, Z19
-	VSUBPS       Z3, Z18, Z20
-	VSUBPS       Z3, Z19, Z21
-	VMOVAPS      Z16, Z22
-	VMOVAPS      Z17, Z23
-	VFNMADD231PS Z5, Z20, Z22
-	VFNMADD231PS Z5, Z21, Z23
-	VFNMADD231PS Z6, Z20, Z22
-	VFNMADD231PS Z6, Z21, Z23
+	VMOVAPS      Z16, Z18
+	VMOVAPS      Z17, Z19
+	VMOVAPS      Z3, Z20
+	VMOVAPS      Z3, Z21
+	VFMADD231PS  Z4, Z18, Z20
+	VFMADD231PS  Z4, Z19, Z21
+	VSUBPS       Z3, Z20, Z22
+	VSUBPS       Z3, Z21, Z23
+	VFNMADD231PS Z5, Z22, Z18
+	VFNMADD231PS Z5, Z23, Z19
+	VFNMADD231PS Z6, Z22, Z18
+	VFNMADD231PS Z6, Z23, Z19
 	VMULPS       Z2, Z16, Z16
 	VMULPS       Z2, Z17, Z17
-	VPERMPS      Z10, Z18, Z20
-	VPERMPS      Z10, Z19, Z21
-	VPSLLD       $0x13, Z18, Z18
-	VPSLLD       $0x13, Z19, Z19
-	VPADDD       Z18, Z20, Z18
-	VPADDD       Z19, Z21, Z19
-	VMULPS       Z22, Z18, Z20
-	VMULPS       Z23, Z19, Z21
+	VPERMPS      Z10, Z20, Z22
+	VPERMPS      Z10, Z21, Z23
+	VPSLLD       $0x13, Z20, Z20
+	VPSLLD       $0x13, Z21, Z21
+	VPADDD       Z20, Z22, Z20
+	VPADDD       Z21, Z23, Z21
+	VMULPS       Z18, Z20, Z22
+	VMULPS       Z19, Z21, Z23
 	VMOVAPS      Z9, Z24
 	VMOVAPS      Z9, Z25
-	VFMADD213PS  Z8, Z22, Z24
-	VFMADD213PS  Z8, Z23, Z25
-	VFMADD213PS  Z7, Z22, Z24
-	VFMADD213PS  Z7, Z23, Z25
-	VFMADD231PS  Z24, Z20, Z18
-	VFMADD231PS  Z25, Z21, Z19
-	VADDPS       Z2, Z18, Z20
-	VADDPS       Z2, Z19, Z21
+	VFMADD213PS  Z8, Z18, Z24
+	VFMADD213PS  Z8, Z19, Z25
+	VFMADD213PS  Z7, Z18, Z24
+	VFMADD213PS  Z7, Z19, Z25
+	VFMADD231PS  Z24, Z22, Z20
+	VFMADD231PS  Z25, Z23, Z21
+	VADDPS       Z2, Z20, Z18
+	VADDPS       Z2, Z21, Z19
 	VMOVAPS      Z7, Z22
 	VMOVAPS      Z7, Z23
-	VDIVPS       Z20, Z22, Z20
-	VDIVPS       Z21, Z23, Z21
+	VDIVPS       Z18, Z22, Z18
+	VDIVPS       Z19, Z23, Z19
 	VMOVAPS      Z7, Z22
 	VMOVAPS      Z7, Z23
-	VFMADD231PS  Z20, Z16, Z22
-	VFMADD231PS  Z21, Z17, Z23
-	VMULPS       Z22, Z18, Z16
-	VMULPS       Z23, Z19, Z17
-	VMULPS       Z20, Z16, Z16
-	VMULPS       Z21, Z17, Z17
+	VFMADD231PS  Z18, Z16, Z22
+	VFMADD231PS  Z19, Z17, Z23
+	VMULPS       Z22, Z20, Z16
+	VMULPS       Z23, Z21, Z17
+	VMULPS       Z18, Z16, Z16
+	VMULPS       Z19, Z17, Z17
 	VFIXUPIMMPS  $0x00, Z11, Z14, Z16
 	VFIXUPIMMPS  $0x00, Z11, Z15, Z17
 	VMULPS       Z12, Z16, Z12
@@ -14469,28 +15273,28 @@ single:
 	VCVTPH2PS    (BX), Z13
 	VMINPS       Z13, Z1, Z14
 	VMAXPS       Z14, Z0, Z14
-	VMOVAPS      Z3, Z15
-	VFMADD231PS  Z4, Z14, Z15
-	VSUBPS       Z3, Z15, Z16
-	VMOVAPS      Z14, Z17
-	VFNMADD231PS Z5, Z16, Z17
-	VFNMADD231PS Z6, Z16, Z17
+	VMOVAPS      Z14, Z15
+	VMOVAPS      Z3, Z16
+	VFMADD231PS  Z4, Z15, Z16
+	VSUBPS       Z3, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
 	VMULPS       Z2, Z14, Z14
-	VPERMPS      Z10, Z15, Z16
-	VPSLLD       $0x13, Z15, Z15
-	VPADDD       Z15, Z16, Z15
-	VMULPS       Z17, Z15, Z16
+	VPERMPS      Z10, Z16, Z17
+	VPSLLD       $0x13, Z16, Z16
+	VPADDD       Z16, Z17, Z16
+	VMULPS       Z15, Z16, Z17
 	VMOVAPS      Z9, Z18
-	VFMADD213PS  Z8, Z17, Z18
-	VFMADD213PS  Z7, Z17, Z18
-	VFMADD231PS  Z18, Z16, Z15
-	VADDPS       Z2, Z15, Z16
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z7, Z15, Z18
+	VFMADD231PS  Z18, Z17, Z16
+	VADDPS       Z2, Z16, Z15
 	VMOVAPS      Z7, Z17
-	VDIVPS       Z16, Z17, Z16
+	VDIVPS       Z15, Z17, Z15
 	VMOVAPS      Z7, Z17
-	VFMADD231PS  Z16, Z14, Z17
-	VMULPS       Z17, Z15, Z14
-	VMULPS       Z16, Z14, Z14
+	VFMADD231PS  Z15, Z14, Z17
+	VMULPS       Z17, Z16, Z14
+	VMULPS       Z15, Z14, Z14
 	VFIXUPIMMPS  $0x00, Z11, Z13, Z14
 	VMULPS       Z12, Z14, Z12
 	VCVTPS2PH    $0x00, Z12, (AX)
@@ -14513,28 +15317,28 @@ tail:
 	VCVTPH2PS.Z  (BX), K1, Z13
 	VMINPS       Z13, Z1, Z1
 	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z14
+	VFMADD231PS  Z4, Z1, Z14
+	VSUBPS       Z3, Z14, Z3
+	VFNMADD231PS Z5, Z3, Z1
+	VFNMADD231PS Z6, Z3, Z1
 	VMULPS       Z2, Z0, Z0
-	VPERMPS      Z10, Z1, Z3
-	VPSLLD       $0x13, Z1, Z1
-	VPADDD       Z1, Z3, Z1
-	VMULPS       Z4, Z1, Z3
+	VPERMPS      Z10, Z14, Z3
+	VPSLLD       $0x13, Z14, Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z1, Z3, Z4
 	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z8, Z4, Z5
-	VFMADD213PS  Z7, Z4, Z5
-	VFMADD231PS  Z5, Z3, Z1
-	VADDPS       Z2, Z1, Z2
-	VMOVAPS      Z7, Z3
-	VDIVPS       Z2, Z3, Z2
-	VMOVAPS      Z7, Z3
-	VFMADD231PS  Z2, Z0, Z3
-	VMULPS       Z3, Z1, Z0
-	VMULPS       Z2, Z0, Z0
+	VFMADD213PS  Z8, Z1, Z5
+	VFMADD213PS  Z7, Z1, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VADDPS       Z2, Z3, Z1
+	VMOVAPS      Z7, Z2
+	VDIVPS       Z1, Z2, Z1
+	VMOVAPS      Z7, Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VMULPS       Z2, Z3, Z0
+	VMULPS       Z1, Z0, Z0
 	VFIXUPIMMPS  $0x00, Z11, Z13, Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, K1, (AX)
@@ -14571,52 +15375,52 @@ groups:
 	VMAXPS       Y4, Y6, Y6
 	VMOVUPS      all_c2dc0000<>+0(SB), Y4
 	VMAXPS       Y5, Y4, Y4
-	VMOVUPS      all_49c00000<>+0(SB), Y5
-	VMOVUPS      all_49c00000<>+0(SB), Y7
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y6, Y5
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y4, Y7
-	VSUBPS       all_49c00000<>+0(SB), Y5, Y8
-	VSUBPS       all_49c00000<>+0(SB), Y7, Y9
-	VMOVAPS      Y6, Y10
-	VMOVAPS      Y4, Y11
-	VFNMADD231PS all_3f316000<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y11
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y8, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y11
+	VMOVAPS      Y6, Y5
+	VMOVAPS      Y4, Y7
+	VMOVUPS      all_49c00000<>+0(SB), Y8
+	VMOVUPS      all_49c00000<>+0(SB), Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y5, Y8
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y9
+	VSUBPS       all_49c00000<>+0(SB), Y8, Y10
+	VSUBPS       all_49c00000<>+0(SB), Y9, Y11
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y11, Y7
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y5
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y11, Y7
 	VMULPS       all_50000000<>+0(SB), Y6, Y6
 	VMULPS       all_50000000<>+0(SB), Y4, Y4
-	VPERMPS      powers_33_8<>+0(SB), Y5, Y8
-	VPERMPS      powers_33_8<>+0(SB), Y7, Y9
-	VPSLLD       $0x14, Y5, Y5
-	VPSLLD       $0x14, Y7, Y7
-	VPADDD       Y5, Y8, Y5
-	VPADDD       Y7, Y9, Y7
-	VMULPS       Y10, Y5, Y8
-	VMULPS       Y11, Y7, Y9
+	VPERMPS      powers_33_8<>+0(SB), Y8, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y8, Y8
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y5, Y8, Y10
+	VMULPS       Y7, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y13
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y11, Y13
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y11, Y13
-	VFMADD231PS  Y12, Y8, Y5
-	VFMADD231PS  Y13, Y9, Y7
-	VADDPS       all_50000000<>+0(SB), Y5, Y8
-	VADDPS       all_50000000<>+0(SB), Y7, Y9
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y7, Y13
+	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y7, Y13
+	VFMADD231PS  Y12, Y10, Y8
+	VFMADD231PS  Y13, Y11, Y9
+	VADDPS       all_50000000<>+0(SB), Y8, Y5
+	VADDPS       all_50000000<>+0(SB), Y9, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y8, Y10, Y8
-	VDIVPS       Y9, Y11, Y9
+	VDIVPS       Y5, Y10, Y5
+	VDIVPS       Y7, Y11, Y7
 	VMOVUPS      all_3f800000<>+0(SB), Y10
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y8, Y6, Y10
-	VFMADD231PS  Y9, Y4, Y11
-	VMULPS       Y10, Y5, Y4
-	VMULPS       Y11, Y7, Y5
-	VMULPS       Y8, Y4, Y4
-	VMULPS       Y9, Y5, Y5
+	VFMADD231PS  Y5, Y6, Y10
+	VFMADD231PS  Y7, Y4, Y11
+	VMULPS       Y10, Y8, Y4
+	VMULPS       Y11, Y9, Y6
+	VMULPS       Y5, Y4, Y4
+	VMULPS       Y7, Y6, Y5
 	VPAND        all_7fffffff<>+0(SB), Y3, Y3
 	VPAND        all_7fffffff<>+0(SB), Y2, Y2
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y3, Y3
@@ -14655,29 +15459,29 @@ single:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -14709,29 +15513,29 @@ element:
 	VMINPS       Y1, Y2, Y2
 	VMOVUPS      all_c2dc0000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
-	VMOVUPS      all_49c00000<>+0(SB), Y2
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y3, Y2
-	VSUBPS       all_49c00000<>+0(SB), Y2, Y4
-	VMOVAPS      Y3, Y5
-	VFNMADD231PS all_3f316000<>+0(SB), Y4, Y5
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y4, Y5
+	VMOVAPS      Y3, Y2
+	VMOVUPS      all_49c00000<>+0(SB), Y4
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y2, Y4
+	VSUBPS       all_49c00000<>+0(SB), Y4, Y5
+	VFNMADD231PS all_3f316000<>+0(SB), Y5, Y2
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y5, Y2
 	VMULPS       all_50000000<>+0(SB), Y3, Y3
-	VPERMPS      powers_33_8<>+0(SB), Y2, Y4
-	VPSLLD       $0x14, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VMULPS       Y5, Y2, Y4
+	VPERMPS      powers_33_8<>+0(SB), Y4, Y5
+	VPSLLD       $0x14, Y4, Y4
+	VPADDD       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y5
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y6
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f000000<>+0(SB), Y5, Y6
-	VFMADD213PS  all_3f800000<>+0(SB), Y5, Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VADDPS       all_50000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f000000<>+0(SB), Y2, Y6
+	VFMADD213PS  all_3f800000<>+0(SB), Y2, Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VADDPS       all_50000000<>+0(SB), Y4, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VDIVPS       Y4, Y5, Y4
+	VDIVPS       Y2, Y5, Y2
 	VMOVUPS      all_3f800000<>+0(SB), Y5
-	VFMADD231PS  Y4, Y3, Y5
-	VMULPS       Y5, Y2, Y2
-	VMULPS       Y4, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y5
+	VMULPS       Y5, Y4, Y3
+	VMULPS       Y2, Y3, Y2
 	VPAND        all_7fffffff<>+0(SB), Y1, Y1
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y1, Y1
 	VBLENDVPS    Y1, all_7fc00000<>+0(SB), Y2, Y2
@@ -14790,50 +15594,50 @@ groups:
 	VMINPS       Z17, Z1, Z20
 	VMAXPS       Z19, Z0, Z19
 	VMAXPS       Z20, Z0, Z20
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z4, Z19, Z21
-	VFMADD231PS  Z4, Z20, Z22
-	VSUBPS       Z3, Z21, Z23
-	VSUBPS       Z3, Z22, Z24
-	VMOVAPS      Z19, Z25
-	VMOVAPS      Z20, Z26
-	VFNMADD231PS Z5, Z23, Z25
-	VFNMADD231PS Z5, Z24, Z26
-	VFNMADD231PS Z6, Z23, Z25
-	VFNMADD231PS Z6, Z24, Z26
+	VMOVAPS      Z19, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z3, Z23
+	VMOVAPS      Z3, Z24
+	VFMADD231PS  Z4, Z21, Z23
+	VFMADD231PS  Z4, Z22, Z24
+	VSUBPS       Z3, Z23, Z25
+	VSUBPS       Z3, Z24, Z26
+	VFNMADD231PS Z5, Z25, Z21
+	VFNMADD231PS Z5, Z26, Z22
+	VFNMADD231PS Z6, Z25, Z21
+	VFNMADD231PS Z6, Z26, Z22
 	VMULPS       Z2, Z19, Z19
 	VMULPS       Z2, Z20, Z20
-	VPERMPS      Z10, Z21, Z23
-	VPERMPS      Z10, Z22, Z24
-	VPSLLD       $0x13, Z21, Z21
-	VPSLLD       $0x13, Z22, Z22
-	VPADDD       Z21, Z23, Z21
-	VPADDD       Z22, Z24, Z22
-	VMULPS       Z25, Z21, Z23
-	VMULPS       Z26, Z22, Z24
+	VPERMPS      Z10, Z23, Z25
+	VPERMPS      Z10, Z24, Z26
+	VPSLLD       $0x13, Z23, Z23
+	VPSLLD       $0x13, Z24, Z24
+	VPADDD       Z23, Z25, Z23
+	VPADDD       Z24, Z26, Z24
+	VMULPS       Z21, Z23, Z25
+	VMULPS       Z22, Z24, Z26
 	VMOVAPS      Z9, Z27
 	VMOVAPS      Z9, Z28
-	VFMADD213PS  Z8, Z25, Z27
-	VFMADD213PS  Z8, Z26, Z28
-	VFMADD213PS  Z7, Z25, Z27
-	VFMADD213PS  Z7, Z26, Z28
-	VFMADD231PS  Z27, Z23, Z21
-	VFMADD231PS  Z28, Z24, Z22
-	VADDPS       Z2, Z21, Z23
-	VADDPS       Z2, Z22, Z24
+	VFMADD213PS  Z8, Z21, Z27
+	VFMADD213PS  Z8, Z22, Z28
+	VFMADD213PS  Z7, Z21, Z27
+	VFMADD213PS  Z7, Z22, Z28
+	VFMADD231PS  Z27, Z25, Z23
+	VFMADD231PS  Z28, Z26, Z24
+	VADDPS       Z2, Z23, Z21
+	VADDPS       Z2, Z24, Z22
 	VMOVAPS      Z7, Z25
 	VMOVAPS      Z7, Z26
-	VDIVPS       Z23, Z25, Z23
-	VDIVPS       Z24, Z26, Z24
+	VDIVPS       Z21, Z25, Z21
+	VDIVPS       Z22, Z26, Z22
 	VMOVAPS      Z7, Z25
 	VMOVAPS      Z7, Z26
-	VFMADD231PS  Z23, Z19, Z25
-	VFMADD231PS  Z24, Z20, Z26
-	VMULPS       Z25, Z21, Z19
-	VMULPS       Z26, Z22, Z20
-	VMULPS       Z23, Z19, Z19
-	VMULPS       Z24, Z20, Z20
+	VFMADD231PS  Z21, Z19, Z25
+	VFMADD231PS  Z22, Z20, Z26
+	VMULPS       Z25, Z23, Z19
+	VMULPS       Z26, Z24, Z20
+	VMULPS       Z21, Z19, Z19
+	VMULPS       Z22, Z20, Z20
 	VFIXUPIMMPS  $0x00, Z11, Z18, Z19
 	VFIXUPIMMPS  $0x00, Z11, Z17, Z20
 	VMULPS       Z16, Z19, Z16
@@ -14866,28 +15670,28 @@ single:
 	VPSLLD       $0x10, Z15, Z15
 	VMINPS       Z15, Z1, Z16
 	VMAXPS       Z16, Z0, Z16
-	VMOVAPS      Z3, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VSUBPS       Z3, Z17, Z18
-	VMOVAPS      Z16, Z19
-	VFNMADD231PS Z5, Z18, Z19
-	VFNMADD231PS Z6, Z18, Z19
+	VMOVAPS      Z16, Z17
+	VMOVAPS      Z3, Z18
+	VFMADD231PS  Z4, Z17, Z18
+	VSUBPS       Z3, Z18, Z19
+	VFNMADD231PS Z5, Z19, Z17
+	VFNMADD231PS Z6, Z19, Z17
 	VMULPS       Z2, Z16, Z16
-	VPERMPS      Z10, Z17, Z18
-	VPSLLD       $0x13, Z17, Z17
-	VPADDD       Z17, Z18, Z17
-	VMULPS       Z19, Z17, Z18
+	VPERMPS      Z10, Z18, Z19
+	VPSLLD       $0x13, Z18, Z18
+	VPADDD       Z18, Z19, Z18
+	VMULPS       Z17, Z18, Z19
 	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z8, Z19, Z20
-	VFMADD213PS  Z7, Z19, Z20
-	VFMADD231PS  Z20, Z18, Z17
-	VADDPS       Z2, Z17, Z18
+	VFMADD213PS  Z8, Z17, Z20
+	VFMADD213PS  Z7, Z17, Z20
+	VFMADD231PS  Z20, Z19, Z18
+	VADDPS       Z2, Z18, Z17
 	VMOVAPS      Z7, Z19
-	VDIVPS       Z18, Z19, Z18
+	VDIVPS       Z17, Z19, Z17
 	VMOVAPS      Z7, Z19
-	VFMADD231PS  Z18, Z16, Z19
-	VMULPS       Z19, Z17, Z16
-	VMULPS       Z18, Z16, Z16
+	VFMADD231PS  Z17, Z16, Z19
+	VMULPS       Z19, Z18, Z16
+	VMULPS       Z17, Z16, Z16
 	VFIXUPIMMPS  $0x00, Z11, Z15, Z16
 	VMULPS       Z12, Z16, Z12
 	VPSRLD       $0x10, Z12, Z15
@@ -14917,28 +15721,28 @@ tail:
 	VPSLLD       $0x10, Z15, Z15
 	VMINPS       Z15, Z1, Z1
 	VMAXPS       Z1, Z0, Z0
-	VMOVAPS      Z3, Z1
-	VFMADD231PS  Z4, Z0, Z1
-	VSUBPS       Z3, Z1, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z1
+	VMOVAPS      Z3, Z16
+	VFMADD231PS  Z4, Z1, Z16
+	VSUBPS       Z3, Z16, Z3
+	VFNMADD231PS Z5, Z3, Z1
+	VFNMADD231PS Z6, Z3, Z1
 	VMULPS       Z2, Z0, Z0
-	VPERMPS      Z10, Z1, Z3
-	VPSLLD       $0x13, Z1, Z1
-	VPADDD       Z1, Z3, Z1
-	VMULPS       Z4, Z1, Z3
+	VPERMPS      Z10, Z16, Z3
+	VPSLLD       $0x13, Z16, Z4
+	VPADDD       Z4, Z3, Z3
+	VMULPS       Z1, Z3, Z4
 	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z8, Z4, Z5
-	VFMADD213PS  Z7, Z4, Z5
-	VFMADD231PS  Z5, Z3, Z1
-	VADDPS       Z2, Z1, Z2
-	VMOVAPS      Z7, Z3
-	VDIVPS       Z2, Z3, Z2
-	VMOVAPS      Z7, Z3
-	VFMADD231PS  Z2, Z0, Z3
-	VMULPS       Z3, Z1, Z0
-	VMULPS       Z2, Z0, Z0
+	VFMADD213PS  Z8, Z1, Z5
+	VFMADD213PS  Z7, Z1, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VADDPS       Z2, Z3, Z1
+	VMOVAPS      Z7, Z2
+	VDIVPS       Z1, Z2, Z1
+	VMOVAPS      Z7, Z2
+	VFMADD231PS  Z1, Z0, Z2
+	VMULPS       Z2, Z3, Z0
+	VMULPS       Z1, Z0, Z0
 	VFIXUPIMMPS  $0x00, Z11, Z15, Z0
 	VMULPS       Z12, Z0, Z0
 	VPSRLD       $0x10, Z0, Z1
@@ -14978,31 +15782,31 @@ groups:
 	VMOVUPS      (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15010,8 +15814,8 @@ groups:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VMOVUPS      Y5, (CX)
 	VMOVUPS      Y4, (DX)
@@ -15033,31 +15837,31 @@ single:
 	VMOVUPS      (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15065,8 +15869,8 @@ single:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VMOVUPS      Y5, (CX)
 	VMOVUPS      Y4, (DX)
@@ -15088,31 +15892,31 @@ element:
 	VBROADCASTSS (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15120,8 +15924,8 @@ element:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VMOVSS       X5, (CX)
 	VMOVSS       X4, (DX)
@@ -15177,54 +15981,54 @@ groups:
 	VMINPS       Z16, Z1, Z20
 	VMAXPS       Z19, Z0, Z19
 	VMAXPS       Z20, Z0, Z20
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z4, Z19, Z21
-	VFMADD231PS  Z4, Z20, Z22
-	VSUBPS       Z3, Z21, Z23
-	VSUBPS       Z3, Z22, Z24
-	VMOVAPS      Z19, Z25
-	VMOVAPS      Z20, Z26
-	VFNMADD231PS Z5, Z23, Z25
-	VFNMADD231PS Z5, Z24, Z26
-	VFNMADD231PS Z6, Z23, Z25
-	VFNMADD231PS Z6, Z24, Z26
-	VMULPS       Z2, Z19, Z23
-	VMULPS       Z2, Z20, Z24
-	VPERMPS      Z10, Z21, Z27
-	VPERMPS      Z10, Z22, Z28
-	VPSLLD       $0x13, Z21, Z21
-	VPSLLD       $0x13, Z22, Z22
-	VPADDD       Z21, Z27, Z21
-	VPADDD       Z22, Z28, Z22
-	VMULPS       Z25, Z21, Z27
-	VMULPS       Z26, Z22, Z28
+	VMOVAPS      Z19, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z3, Z23
+	VMOVAPS      Z3, Z24
+	VFMADD231PS  Z4, Z21, Z23
+	VFMADD231PS  Z4, Z22, Z24
+	VSUBPS       Z3, Z23, Z25
+	VSUBPS       Z3, Z24, Z26
+	VFNMADD231PS Z5, Z25, Z21
+	VFNMADD231PS Z5, Z26, Z22
+	VFNMADD231PS Z6, Z25, Z21
+	VFNMADD231PS Z6, Z26, Z22
+	VMULPS       Z2, Z19, Z25
+	VMULPS       Z2, Z20, Z26
+	VPERMPS      Z10, Z23, Z27
+	VPERMPS      Z10, Z24, Z28
+	VPSLLD       $0x13, Z23, Z23
+	VPSLLD       $0x13, Z24, Z24
+	VPADDD       Z23, Z27, Z23
+	VPADDD       Z24, Z28, Z24
+	VMULPS       Z21, Z23, Z27
+	VMULPS       Z22, Z24, Z28
 	VMOVAPS      Z9, Z29
 	VMOVAPS      Z9, Z30
-	VFMADD213PS  Z8, Z25, Z29
-	VFMADD213PS  Z8, Z26, Z30
-	VFMADD213PS  Z7, Z25, Z29
-	VFMADD213PS  Z7, Z26, Z30
-	VFMADD231PS  Z29, Z27, Z21
-	VFMADD231PS  Z30, Z28, Z22
-	VADDPS       Z2, Z21, Z25
-	VADDPS       Z2, Z22, Z26
+	VFMADD213PS  Z8, Z21, Z29
+	VFMADD213PS  Z8, Z22, Z30
+	VFMADD213PS  Z7, Z21, Z29
+	VFMADD213PS  Z7, Z22, Z30
+	VFMADD231PS  Z29, Z27, Z23
+	VFMADD231PS  Z30, Z28, Z24
+	VADDPS       Z2, Z23, Z21
+	VADDPS       Z2, Z24, Z22
 	VMOVAPS      Z7, Z27
 	VMOVAPS      Z7, Z28
-	VDIVPS       Z25, Z27, Z25
-	VDIVPS       Z26, Z28, Z26
+	VDIVPS       Z21, Z27, Z21
+	VDIVPS       Z22, Z28, Z22
 	VMOVAPS      Z7, Z27
 	VMOVAPS      Z7, Z28
-	VFMADD231PS  Z25, Z23, Z27
-	VFMADD231PS  Z26, Z24, Z28
-	VMULPS       Z27, Z21, Z23
-	VMULPS       Z28, Z22, Z24
-	VMULPS       Z25, Z23, Z23
-	VMULPS       Z26, Z24, Z24
-	VMULPS       Z19, Z21, Z19
-	VMULPS       Z20, Z22, Z20
-	VMULPS       Z25, Z19, Z19
-	VMULPS       Z26, Z20, Z20
+	VFMADD231PS  Z21, Z25, Z27
+	VFMADD231PS  Z22, Z26, Z28
+	VMULPS       Z27, Z23, Z25
+	VMULPS       Z28, Z24, Z26
+	VMULPS       Z21, Z25, Z25
+	VMULPS       Z22, Z26, Z26
+	VMULPS       Z19, Z23, Z19
+	VMULPS       Z20, Z24, Z20
+	VMULPS       Z21, Z19, Z19
+	VMULPS       Z22, Z20, Z20
 	VCMPPS       $0x1e, Z1, Z15, K1
 	VMOVAPS      Z15, K1, Z19
 	VCMPPS       $0x1e, Z1, Z16, K1
@@ -15233,10 +16037,10 @@ groups:
 	VFIXUPIMMPS  $0x00, Z12, Z16, Z20
 	VMULPS       Z17, Z13, Z17
 	VMULPS       Z18, Z14, Z18
-	VFIXUPIMMPS  $0x00, Z11, Z15, Z23
-	VFIXUPIMMPS  $0x00, Z11, Z16, Z24
-	VMULPS       Z23, Z17, Z15
-	VMULPS       Z24, Z18, Z16
+	VFIXUPIMMPS  $0x00, Z11, Z15, Z25
+	VFIXUPIMMPS  $0x00, Z11, Z16, Z26
+	VMULPS       Z25, Z17, Z15
+	VMULPS       Z26, Z18, Z16
 	VMULPS       Z13, Z19, Z13
 	VMULPS       Z14, Z20, Z14
 	VMOVUPS      Z15, (AX)
@@ -15261,36 +16065,36 @@ single:
 	VMOVUPS      (DI), Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z16
-	VMOVAPS      Z3, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VSUBPS       Z3, Z17, Z18
-	VMOVAPS      Z16, Z19
-	VFNMADD231PS Z5, Z18, Z19
-	VFNMADD231PS Z6, Z18, Z19
-	VMULPS       Z2, Z16, Z18
-	VPERMPS      Z10, Z17, Z20
-	VPSLLD       $0x13, Z17, Z17
-	VPADDD       Z17, Z20, Z17
-	VMULPS       Z19, Z17, Z20
+	VMOVAPS      Z16, Z17
+	VMOVAPS      Z3, Z18
+	VFMADD231PS  Z4, Z17, Z18
+	VSUBPS       Z3, Z18, Z19
+	VFNMADD231PS Z5, Z19, Z17
+	VFNMADD231PS Z6, Z19, Z17
+	VMULPS       Z2, Z16, Z19
+	VPERMPS      Z10, Z18, Z20
+	VPSLLD       $0x13, Z18, Z18
+	VPADDD       Z18, Z20, Z18
+	VMULPS       Z17, Z18, Z20
 	VMOVAPS      Z9, Z21
-	VFMADD213PS  Z8, Z19, Z21
-	VFMADD213PS  Z7, Z19, Z21
-	VFMADD231PS  Z21, Z20, Z17
-	VADDPS       Z2, Z17, Z19
+	VFMADD213PS  Z8, Z17, Z21
+	VFMADD213PS  Z7, Z17, Z21
+	VFMADD231PS  Z21, Z20, Z18
+	VADDPS       Z2, Z18, Z17
 	VMOVAPS      Z7, Z20
-	VDIVPS       Z19, Z20, Z19
+	VDIVPS       Z17, Z20, Z17
 	VMOVAPS      Z7, Z20
-	VFMADD231PS  Z19, Z18, Z20
-	VMULPS       Z20, Z17, Z18
-	VMULPS       Z19, Z18, Z18
-	VMULPS       Z16, Z17, Z16
-	VMULPS       Z19, Z16, Z16
+	VFMADD231PS  Z17, Z19, Z20
+	VMULPS       Z20, Z18, Z19
+	VMULPS       Z17, Z19, Z19
+	VMULPS       Z16, Z18, Z16
+	VMULPS       Z17, Z16, Z16
 	VCMPPS       $0x1e, Z1, Z14, K1
 	VMOVAPS      Z14, K1, Z16
 	VFIXUPIMMPS  $0x00, Z12, Z14, Z16
 	VMULPS       Z15, Z13, Z15
-	VFIXUPIMMPS  $0x00, Z11, Z14, Z18
-	VMULPS       Z18, Z15, Z14
+	VFIXUPIMMPS  $0x00, Z11, Z14, Z19
+	VMULPS       Z19, Z15, Z14
 	VMULPS       Z13, Z16, Z13
 	VMOVUPS      Z14, (AX)
 	VMOVUPS      Z13, (DX)
@@ -15316,29 +16120,29 @@ tail:
 	VMOVUPS.Z    (DI), K1, Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z0
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z4, Z0, Z16
-	VSUBPS       Z3, Z16, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z16
+	VMOVAPS      Z3, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VSUBPS       Z3, Z17, Z3
+	VFNMADD231PS Z5, Z3, Z16
+	VFNMADD231PS Z6, Z3, Z16
 	VMULPS       Z2, Z0, Z3
-	VPERMPS      Z10, Z16, Z5
-	VPSLLD       $0x13, Z16, Z6
-	VPADDD       Z6, Z5, Z5
-	VMULPS       Z4, Z5, Z6
-	VMOVAPS      Z9, Z9
-	VFMADD213PS  Z8, Z4, Z9
-	VFMADD213PS  Z7, Z4, Z9
-	VFMADD231PS  Z9, Z6, Z5
-	VADDPS       Z2, Z5, Z2
-	VMOVAPS      Z7, Z4
-	VDIVPS       Z2, Z4, Z2
-	VMOVAPS      Z7, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VMULPS       Z4, Z5, Z3
+	VPERMPS      Z10, Z17, Z4
+	VPSLLD       $0x13, Z17, Z5
+	VPADDD       Z5, Z4, Z4
+	VMULPS       Z16, Z4, Z5
+	VMOVAPS      Z9, Z6
+	VFMADD213PS  Z8, Z16, Z6
+	VFMADD213PS  Z7, Z16, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	VADDPS       Z2, Z4, Z2
+	VMOVAPS      Z7, Z5
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z5, Z4, Z3
 	VMULPS       Z2, Z3, Z3
-	VMULPS       Z0, Z5, Z0
+	VMULPS       Z0, Z4, Z0
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x1e, Z1, Z14, K2
 	VMOVAPS      Z14, K2, Z0
@@ -15380,31 +16184,31 @@ groups:
 	VCVTPH2PS    (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15412,8 +16216,8 @@ groups:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, Y5, (CX)
 	VCVTPS2PH    $0x00, Y4, (DX)
@@ -15435,31 +16239,31 @@ single:
 	VCVTPH2PS    (DI), Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15467,8 +16271,8 @@ single:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, Y5, (CX)
 	VCVTPS2PH    $0x00, Y4, (DX)
@@ -15493,31 +16297,31 @@ element:
 	VCVTPH2PS    X6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15525,8 +16329,8 @@ element:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VCVTPS2PH    $0x00, X5, X5
 	VPEXTRW      $0x00, X5, (CX)
@@ -15584,54 +16388,54 @@ groups:
 	VMINPS       Z16, Z1, Z20
 	VMAXPS       Z19, Z0, Z19
 	VMAXPS       Z20, Z0, Z20
-	VMOVAPS      Z3, Z21
-	VMOVAPS      Z3, Z22
-	VFMADD231PS  Z4, Z19, Z21
-	VFMADD231PS  Z4, Z20, Z22
-	VSUBPS       Z3, Z21, Z23
-	VSUBPS       Z3, Z22, Z24
-	VMOVAPS      Z19, Z25
-	VMOVAPS      Z20, Z26
-	VFNMADD231PS Z5, Z23, Z25
-	VFNMADD231PS Z5, Z24, Z26
-	VFNMADD231PS Z6, Z23, Z25
-	VFNMADD231PS Z6, Z24, Z26
-	VMULPS       Z2, Z19, Z23
-	VMULPS       Z2, Z20, Z24
-	VPERMPS      Z10, Z21, Z27
-	VPERMPS      Z10, Z22, Z28
-	VPSLLD       $0x13, Z21, Z21
-	VPSLLD       $0x13, Z22, Z22
-	VPADDD       Z21, Z27, Z21
-	VPADDD       Z22, Z28, Z22
-	VMULPS       Z25, Z21, Z27
-	VMULPS       Z26, Z22, Z28
+	VMOVAPS      Z19, Z21
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z3, Z23
+	VMOVAPS      Z3, Z24
+	VFMADD231PS  Z4, Z21, Z23
+	VFMADD231PS  Z4, Z22, Z24
+	VSUBPS       Z3, Z23, Z25
+	VSUBPS       Z3, Z24, Z26
+	VFNMADD231PS Z5, Z25, Z21
+	VFNMADD231PS Z5, Z26, Z22
+	VFNMADD231PS Z6, Z25, Z21
+	VFNMADD231PS Z6, Z26, Z22
+	VMULPS       Z2, Z19, Z25
+	VMULPS       Z2, Z20, Z26
+	VPERMPS      Z10, Z23, Z27
+	VPERMPS      Z10, Z24, Z28
+	VPSLLD       $0x13, Z23, Z23
+	VPSLLD       $0x13, Z24, Z24
+	VPADDD       Z23, Z27, Z23
+	VPADDD       Z24, Z28, Z24
+	VMULPS       Z21, Z23, Z27
+	VMULPS       Z22, Z24, Z28
 	VMOVAPS      Z9, Z29
 	VMOVAPS      Z9, Z30
-	VFMADD213PS  Z8, Z25, Z29
-	VFMADD213PS  Z8, Z26, Z30
-	VFMADD213PS  Z7, Z25, Z29
-	VFMADD213PS  Z7, Z26, Z30
-	VFMADD231PS  Z29, Z27, Z21
-	VFMADD231PS  Z30, Z28, Z22
-	VADDPS       Z2, Z21, Z25
-	VADDPS       Z2, Z22, Z26
+	VFMADD213PS  Z8, Z21, Z29
+	VFMADD213PS  Z8, Z22, Z30
+	VFMADD213PS  Z7, Z21, Z29
+	VFMADD213PS  Z7, Z22, Z30
+	VFMADD231PS  Z29, Z27, Z23
+	VFMADD231PS  Z30, Z28, Z24
+	VADDPS       Z2, Z23, Z21
+	VADDPS       Z2, Z24, Z22
 	VMOVAPS      Z7, Z27
 	VMOVAPS      Z7, Z28
-	VDIVPS       Z25, Z27, Z25
-	VDIVPS       Z26, Z28, Z26
+	VDIVPS       Z21, Z27, Z21
+	VDIVPS       Z22, Z28, Z22
 	VMOVAPS      Z7, Z27
 	VMOVAPS      Z7, Z28
-	VFMADD231PS  Z25, Z23, Z27
-	VFMADD231PS  Z26, Z24, Z28
-	VMULPS       Z27, Z21, Z23
-	VMULPS       Z28, Z22, Z24
-	VMULPS       Z25, Z23, Z23
-	VMULPS       Z26, Z24, Z24
-	VMULPS       Z19, Z21, Z19
-	VMULPS       Z20, Z22, Z20
-	VMULPS       Z25, Z19, Z19
-	VMULPS       Z26, Z20, Z20
+	VFMADD231PS  Z21, Z25, Z27
+	VFMADD231PS  Z22, Z26, Z28
+	VMULPS       Z27, Z23, Z25
+	VMULPS       Z28, Z24, Z26
+	VMULPS       Z21, Z25, Z25
+	VMULPS       Z22, Z26, Z26
+	VMULPS       Z19, Z23, Z19
+	VMULPS       Z20, Z24, Z20
+	VMULPS       Z21, Z19, Z19
+	VMULPS       Z22, Z20, Z20
 	VCMPPS       $0x1e, Z1, Z15, K1
 	VMOVAPS      Z15, K1, Z19
 	VCMPPS       $0x1e, Z1, Z16, K1
@@ -15640,10 +16444,10 @@ groups:
 	VFIXUPIMMPS  $0x00, Z12, Z16, Z20
 	VMULPS       Z17, Z13, Z17
 	VMULPS       Z18, Z14, Z18
-	VFIXUPIMMPS  $0x00, Z11, Z15, Z23
-	VFIXUPIMMPS  $0x00, Z11, Z16, Z24
-	VMULPS       Z23, Z17, Z15
-	VMULPS       Z24, Z18, Z16
+	VFIXUPIMMPS  $0x00, Z11, Z15, Z25
+	VFIXUPIMMPS  $0x00, Z11, Z16, Z26
+	VMULPS       Z25, Z17, Z15
+	VMULPS       Z26, Z18, Z16
 	VMULPS       Z13, Z19, Z13
 	VMULPS       Z14, Z20, Z14
 	VCVTPS2PH    $0x00, Z15, (AX)
@@ -15668,36 +16472,36 @@ single:
 	VCVTPH2PS    (DI), Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z16
-	VMOVAPS      Z3, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VSUBPS       Z3, Z17, Z18
-	VMOVAPS      Z16, Z19
-	VFNMADD231PS Z5, Z18, Z19
-	VFNMADD231PS Z6, Z18, Z19
-	VMULPS       Z2, Z16, Z18
-	VPERMPS      Z10, Z17, Z20
-	VPSLLD       $0x13, Z17, Z17
-	VPADDD       Z17, Z20, Z17
-	VMULPS       Z19, Z17, Z20
+	VMOVAPS      Z16, Z17
+	VMOVAPS      Z3, Z18
+	VFMADD231PS  Z4, Z17, Z18
+	VSUBPS       Z3, Z18, Z19
+	VFNMADD231PS Z5, Z19, Z17
+	VFNMADD231PS Z6, Z19, Z17
+	VMULPS       Z2, Z16, Z19
+	VPERMPS      Z10, Z18, Z20
+	VPSLLD       $0x13, Z18, Z18
+	VPADDD       Z18, Z20, Z18
+	VMULPS       Z17, Z18, Z20
 	VMOVAPS      Z9, Z21
-	VFMADD213PS  Z8, Z19, Z21
-	VFMADD213PS  Z7, Z19, Z21
-	VFMADD231PS  Z21, Z20, Z17
-	VADDPS       Z2, Z17, Z19
+	VFMADD213PS  Z8, Z17, Z21
+	VFMADD213PS  Z7, Z17, Z21
+	VFMADD231PS  Z21, Z20, Z18
+	VADDPS       Z2, Z18, Z17
 	VMOVAPS      Z7, Z20
-	VDIVPS       Z19, Z20, Z19
+	VDIVPS       Z17, Z20, Z17
 	VMOVAPS      Z7, Z20
-	VFMADD231PS  Z19, Z18, Z20
-	VMULPS       Z20, Z17, Z18
-	VMULPS       Z19, Z18, Z18
-	VMULPS       Z16, Z17, Z16
-	VMULPS       Z19, Z16, Z16
+	VFMADD231PS  Z17, Z19, Z20
+	VMULPS       Z20, Z18, Z19
+	VMULPS       Z17, Z19, Z19
+	VMULPS       Z16, Z18, Z16
+	VMULPS       Z17, Z16, Z16
 	VCMPPS       $0x1e, Z1, Z14, K1
 	VMOVAPS      Z14, K1, Z16
 	VFIXUPIMMPS  $0x00, Z12, Z14, Z16
 	VMULPS       Z15, Z13, Z15
-	VFIXUPIMMPS  $0x00, Z11, Z14, Z18
-	VMULPS       Z18, Z15, Z14
+	VFIXUPIMMPS  $0x00, Z11, Z14, Z19
+	VMULPS       Z19, Z15, Z14
 	VMULPS       Z13, Z16, Z13
 	VCVTPS2PH    $0x00, Z14, (AX)
 	VCVTPS2PH    $0x00, Z13, (DX)
@@ -15723,29 +16527,29 @@ tail:
 	VCVTPH2PS.Z  (DI), K1, Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z0
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z4, Z0, Z16
-	VSUBPS       Z3, Z16, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z16
+	VMOVAPS      Z3, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VSUBPS       Z3, Z17, Z3
+	VFNMADD231PS Z5, Z3, Z16
+	VFNMADD231PS Z6, Z3, Z16
 	VMULPS       Z2, Z0, Z3
-	VPERMPS      Z10, Z16, Z5
-	VPSLLD       $0x13, Z16, Z6
-	VPADDD       Z6, Z5, Z5
-	VMULPS       Z4, Z5, Z6
-	VMOVAPS      Z9, Z9
-	VFMADD213PS  Z8, Z4, Z9
-	VFMADD213PS  Z7, Z4, Z9
-	VFMADD231PS  Z9, Z6, Z5
-	VADDPS       Z2, Z5, Z2
-	VMOVAPS      Z7, Z4
-	VDIVPS       Z2, Z4, Z2
-	VMOVAPS      Z7, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VMULPS       Z4, Z5, Z3
+	VPERMPS      Z10, Z17, Z4
+	VPSLLD       $0x13, Z17, Z5
+	VPADDD       Z5, Z4, Z4
+	VMULPS       Z16, Z4, Z5
+	VMOVAPS      Z9, Z6
+	VFMADD213PS  Z8, Z16, Z6
+	VFMADD213PS  Z7, Z16, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	VADDPS       Z2, Z4, Z2
+	VMOVAPS      Z7, Z5
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z5, Z4, Z3
 	VMULPS       Z2, Z3, Z3
-	VMULPS       Z0, Z5, Z0
+	VMULPS       Z0, Z4, Z0
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x1e, Z1, Z14, K2
 	VMOVAPS      Z14, K2, Z0
@@ -15790,31 +16594,31 @@ groups:
 	VPSLLD       $0x10, Y6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15822,8 +16626,8 @@ groups:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
@@ -15862,31 +16666,31 @@ single:
 	VPSLLD       $0x10, Y6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15894,8 +16698,8 @@ single:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
@@ -15934,31 +16738,31 @@ element:
 	VPSLLD       $0x10, Y6, Y6
 	VMINPS       Y5, Y1, Y7
 	VMAXPS       Y7, Y0, Y7
-	VMOVAPS      Y3, Y8
-	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y7, Y8
-	VSUBPS       Y3, Y8, Y9
-	VMOVAPS      Y7, Y10
-	VFNMADD231PS all_3f316000<>+0(SB), Y9, Y10
-	VFNMADD231PS all_3990bfbf<>+0(SB), Y9, Y10
-	VMULPS       Y2, Y7, Y9
-	VPERMPS      powers_33_8<>+0(SB), Y8, Y11
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y8, Y11, Y8
-	VMULPS       Y10, Y8, Y11
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD231PS  all_3fb8aa3b<>+0(SB), Y8, Y9
+	VSUBPS       Y3, Y9, Y10
+	VFNMADD231PS all_3f316000<>+0(SB), Y10, Y8
+	VFNMADD231PS all_3990bfbf<>+0(SB), Y10, Y8
+	VMULPS       Y2, Y7, Y10
+	VPERMPS      powers_33_8<>+0(SB), Y9, Y11
+	VPSLLD       $0x14, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMULPS       Y8, Y9, Y11
 	VMOVUPS      all_3d2aa9ba<>+0(SB), Y12
-	VFMADD213PS  all_3e2aae12<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f000000<>+0(SB), Y10, Y12
-	VFMADD213PS  all_3f800000<>+0(SB), Y10, Y12
-	VFMADD231PS  Y12, Y11, Y8
-	VADDPS       Y2, Y8, Y10
+	VFMADD213PS  all_3e2aae12<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f000000<>+0(SB), Y8, Y12
+	VFMADD213PS  all_3f800000<>+0(SB), Y8, Y12
+	VFMADD231PS  Y12, Y11, Y9
+	VADDPS       Y2, Y9, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VDIVPS       Y10, Y11, Y10
+	VDIVPS       Y8, Y11, Y8
 	VMOVUPS      all_3f800000<>+0(SB), Y11
-	VFMADD231PS  Y10, Y9, Y11
-	VMULPS       Y11, Y8, Y9
-	VMULPS       Y10, Y9, Y9
-	VMULPS       Y7, Y8, Y7
-	VMULPS       Y10, Y7, Y7
+	VFMADD231PS  Y8, Y10, Y11
+	VMULPS       Y11, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VMULPS       Y7, Y9, Y7
+	VMULPS       Y8, Y7, Y7
 	VCMPPS       $0x1e, Y1, Y5, Y8
 	VBLENDVPS    Y8, Y5, Y7, Y7
 	VCMPPS       $0x00, all_ff800000<>+0(SB), Y5, Y8
@@ -15966,8 +16770,8 @@ element:
 	VMULPS       Y6, Y4, Y6
 	VPAND        all_7fffffff<>+0(SB), Y5, Y5
 	VCMPPS       $0x00, all_7f800000<>+0(SB), Y5, Y5
-	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y9, Y9
-	VMULPS       Y9, Y6, Y5
+	VBLENDVPS    Y5, all_7fc00000<>+0(SB), Y10, Y10
+	VMULPS       Y10, Y6, Y5
 	VMULPS       Y4, Y7, Y4
 	VPSRLD       $0x10, Y5, Y6
 	VPAND        all_00000001<>+0(SB), Y6, Y6
@@ -16035,54 +16839,54 @@ groups:
 	VMINPS       Z16, Z1, Z21
 	VMAXPS       Z20, Z0, Z20
 	VMAXPS       Z21, Z0, Z21
-	VMOVAPS      Z3, Z22
-	VMOVAPS      Z3, Z23
-	VFMADD231PS  Z4, Z20, Z22
-	VFMADD231PS  Z4, Z21, Z23
-	VSUBPS       Z3, Z22, Z24
-	VSUBPS       Z3, Z23, Z25
-	VMOVAPS      Z20, Z26
-	VMOVAPS      Z21, Z27
-	VFNMADD231PS Z5, Z24, Z26
-	VFNMADD231PS Z5, Z25, Z27
-	VFNMADD231PS Z6, Z24, Z26
-	VFNMADD231PS Z6, Z25, Z27
-	VMULPS       Z2, Z20, Z24
-	VMULPS       Z2, Z21, Z25
-	VPERMPS      Z10, Z22, Z28
-	VPERMPS      Z10, Z23, Z29
-	VPSLLD       $0x13, Z22, Z22
-	VPSLLD       $0x13, Z23, Z23
-	VPADDD       Z22, Z28, Z22
-	VPADDD       Z23, Z29, Z23
-	VMULPS       Z26, Z22, Z28
-	VMULPS       Z27, Z23, Z29
+	VMOVAPS      Z20, Z22
+	VMOVAPS      Z21, Z23
+	VMOVAPS      Z3, Z24
+	VMOVAPS      Z3, Z25
+	VFMADD231PS  Z4, Z22, Z24
+	VFMADD231PS  Z4, Z23, Z25
+	VSUBPS       Z3, Z24, Z26
+	VSUBPS       Z3, Z25, Z27
+	VFNMADD231PS Z5, Z26, Z22
+	VFNMADD231PS Z5, Z27, Z23
+	VFNMADD231PS Z6, Z26, Z22
+	VFNMADD231PS Z6, Z27, Z23
+	VMULPS       Z2, Z20, Z26
+	VMULPS       Z2, Z21, Z27
+	VPERMPS      Z10, Z24, Z28
+	VPERMPS      Z10, Z25, Z29
+	VPSLLD       $0x13, Z24, Z24
+	VPSLLD       $0x13, Z25, Z25
+	VPADDD       Z24, Z28, Z24
+	VPADDD       Z25, Z29, Z25
+	VMULPS       Z22, Z24, Z28
+	VMULPS       Z23, Z25, Z29
 	VMOVAPS      Z9, Z30
 	VMOVAPS      Z9, Z31
-	VFMADD213PS  Z8, Z26, Z30
-	VFMADD213PS  Z8, Z27, Z31
-	VFMADD213PS  Z7, Z26, Z30
-	VFMADD213PS  Z7, Z27, Z31
-	VFMADD231PS  Z30, Z28, Z22
-	VFMADD231PS  Z31, Z29, Z23
-	VADDPS       Z2, Z22, Z26
-	VADDPS       Z2, Z23, Z27
+	VFMADD213PS  Z8, Z22, Z30
+	VFMADD213PS  Z8, Z23, Z31
+	VFMADD213PS  Z7, Z22, Z30
+	VFMADD213PS  Z7, Z23, Z31
+	VFMADD231PS  Z30, Z28, Z24
+	VFMADD231PS  Z31, Z29, Z25
+	VADDPS       Z2, Z24, Z22
+	VADDPS       Z2, Z25, Z23
 	VMOVAPS      Z7, Z28
 	VMOVAPS      Z7, Z29
-	VDIVPS       Z26, Z28, Z26
-	VDIVPS       Z27, Z29, Z27
+	VDIVPS       Z22, Z28, Z22
+	VDIVPS       Z23, Z29, Z23
 	VMOVAPS      Z7, Z28
 	VMOVAPS      Z7, Z29
-	VFMADD231PS  Z26, Z24, Z28
-	VFMADD231PS  Z27, Z25, Z29
-	VMULPS       Z28, Z22, Z24
-	VMULPS       Z29, Z23, Z25
-	VMULPS       Z26, Z24, Z24
-	VMULPS       Z27, Z25, Z25
-	VMULPS       Z20, Z22, Z20
-	VMULPS       Z21, Z23, Z21
-	VMULPS       Z26, Z20, Z20
-	VMULPS       Z27, Z21, Z21
+	VFMADD231PS  Z22, Z26, Z28
+	VFMADD231PS  Z23, Z27, Z29
+	VMULPS       Z28, Z24, Z26
+	VMULPS       Z29, Z25, Z27
+	VMULPS       Z22, Z26, Z26
+	VMULPS       Z23, Z27, Z27
+	VMULPS       Z20, Z24, Z20
+	VMULPS       Z21, Z25, Z21
+	VMULPS       Z22, Z20, Z20
+	VMULPS       Z23, Z21, Z21
 	VCMPPS       $0x1e, Z1, Z17, K1
 	VMOVAPS      Z17, K1, Z20
 	VCMPPS       $0x1e, Z1, Z16, K1
@@ -16091,10 +16895,10 @@ groups:
 	VFIXUPIMMPS  $0x00, Z12, Z16, Z21
 	VMULPS       Z19, Z15, Z19
 	VMULPS       Z18, Z14, Z18
-	VFIXUPIMMPS  $0x00, Z11, Z17, Z24
-	VFIXUPIMMPS  $0x00, Z11, Z16, Z25
-	VMULPS       Z24, Z19, Z16
-	VMULPS       Z25, Z18, Z17
+	VFIXUPIMMPS  $0x00, Z11, Z17, Z26
+	VFIXUPIMMPS  $0x00, Z11, Z16, Z27
+	VMULPS       Z26, Z19, Z16
+	VMULPS       Z27, Z18, Z17
 	VMULPS       Z15, Z20, Z15
 	VMULPS       Z14, Z21, Z14
 	VPSRLD       $0x10, Z16, Z18
@@ -16140,36 +16944,36 @@ single:
 	VPSLLD       $0x10, Z15, Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z16
-	VMOVAPS      Z3, Z17
-	VFMADD231PS  Z4, Z16, Z17
-	VSUBPS       Z3, Z17, Z18
-	VMOVAPS      Z16, Z19
-	VFNMADD231PS Z5, Z18, Z19
-	VFNMADD231PS Z6, Z18, Z19
-	VMULPS       Z2, Z16, Z18
-	VPERMPS      Z10, Z17, Z20
-	VPSLLD       $0x13, Z17, Z17
-	VPADDD       Z17, Z20, Z17
-	VMULPS       Z19, Z17, Z20
+	VMOVAPS      Z16, Z17
+	VMOVAPS      Z3, Z18
+	VFMADD231PS  Z4, Z17, Z18
+	VSUBPS       Z3, Z18, Z19
+	VFNMADD231PS Z5, Z19, Z17
+	VFNMADD231PS Z6, Z19, Z17
+	VMULPS       Z2, Z16, Z19
+	VPERMPS      Z10, Z18, Z20
+	VPSLLD       $0x13, Z18, Z18
+	VPADDD       Z18, Z20, Z18
+	VMULPS       Z17, Z18, Z20
 	VMOVAPS      Z9, Z21
-	VFMADD213PS  Z8, Z19, Z21
-	VFMADD213PS  Z7, Z19, Z21
-	VFMADD231PS  Z21, Z20, Z17
-	VADDPS       Z2, Z17, Z19
+	VFMADD213PS  Z8, Z17, Z21
+	VFMADD213PS  Z7, Z17, Z21
+	VFMADD231PS  Z21, Z20, Z18
+	VADDPS       Z2, Z18, Z17
 	VMOVAPS      Z7, Z20
-	VDIVPS       Z19, Z20, Z19
+	VDIVPS       Z17, Z20, Z17
 	VMOVAPS      Z7, Z20
-	VFMADD231PS  Z19, Z18, Z20
-	VMULPS       Z20, Z17, Z18
-	VMULPS       Z19, Z18, Z18
-	VMULPS       Z16, Z17, Z16
-	VMULPS       Z19, Z16, Z16
+	VFMADD231PS  Z17, Z19, Z20
+	VMULPS       Z20, Z18, Z19
+	VMULPS       Z17, Z19, Z19
+	VMULPS       Z16, Z18, Z16
+	VMULPS       Z17, Z16, Z16
 	VCMPPS       $0x1e, Z1, Z14, K1
 	VMOVAPS      Z14, K1, Z16
 	VFIXUPIMMPS  $0x00, Z12, Z14, Z16
 	VMULPS       Z15, Z13, Z15
-	VFIXUPIMMPS  $0x00, Z11, Z14, Z18
-	VMULPS       Z18, Z15, Z14
+	VFIXUPIMMPS  $0x00, Z11, Z14, Z19
+	VMULPS       Z19, Z15, Z14
 	VMULPS       Z13, Z16, Z13
 	VPSRLD       $0x10, Z14, Z15
 	VPANDD       all_00000001<>+0(SB), Z15, Z15
@@ -16208,29 +17012,29 @@ tail:
 	VPSLLD       $0x10, Z15, Z15
 	VMINPS       Z14, Z1, Z16
 	VMAXPS       Z16, Z0, Z0
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z4, Z0, Z16
-	VSUBPS       Z3, Z16, Z3
-	VMOVAPS      Z0, Z4
-	VFNMADD231PS Z5, Z3, Z4
-	VFNMADD231PS Z6, Z3, Z4
+	VMOVAPS      Z0, Z16
+	VMOVAPS      Z3, Z17
+	VFMADD231PS  Z4, Z16, Z17
+	VSUBPS       Z3, Z17, Z3
+	VFNMADD231PS Z5, Z3, Z16
+	VFNMADD231PS Z6, Z3, Z16
 	VMULPS       Z2, Z0, Z3
-	VPERMPS      Z10, Z16, Z5
-	VPSLLD       $0x13, Z16, Z6
-	VPADDD       Z6, Z5, Z5
-	VMULPS       Z4, Z5, Z6
-	VMOVAPS      Z9, Z9
-	VFMADD213PS  Z8, Z4, Z9
-	VFMADD213PS  Z7, Z4, Z9
-	VFMADD231PS  Z9, Z6, Z5
-	VADDPS       Z2, Z5, Z2
-	VMOVAPS      Z7, Z4
-	VDIVPS       Z2, Z4, Z2
-	VMOVAPS      Z7, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VMULPS       Z4, Z5, Z3
+	VPERMPS      Z10, Z17, Z4
+	VPSLLD       $0x13, Z17, Z5
+	VPADDD       Z5, Z4, Z4
+	VMULPS       Z16, Z4, Z5
+	VMOVAPS      Z9, Z6
+	VFMADD213PS  Z8, Z16, Z6
+	VFMADD213PS  Z7, Z16, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	VADDPS       Z2, Z4, Z2
+	VMOVAPS      Z7, Z5
+	VDIVPS       Z2, Z5, Z2
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z3, Z5
+	VMULPS       Z5, Z4, Z3
 	VMULPS       Z2, Z3, Z3
-	VMULPS       Z0, Z5, Z0
+	VMULPS       Z0, Z4, Z0
 	VMULPS       Z2, Z0, Z0
 	VCMPPS       $0x1e, Z1, Z14, K2
 	VMOVAPS      Z14, K2, Z0

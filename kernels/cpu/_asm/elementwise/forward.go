@@ -59,15 +59,55 @@ func (l logistic) parts(r vec.Reduced) (e, sum vec.V) {
 
 func (l logistic) clamped(x vec.V) vec.V { return l.AtLeast(l.AtMost(x, l.highest), l.lowest) }
 
+// odds is 1 + exp(-x) times 2^oddsScale, of which sigmoid and silu are the quotients. The scale keeps
+// exp(-x) finite until both are 0, so that a quotient is rounded to a subnormal number once.
+type odds struct {
+	vec.OnePlus
+	lowest, highest vec.Const
+}
+
+const (
+	oddsScale = -29
+	// oddsEnd is an n for which 2^(n + oddsScale) is infinite. x = -n·ln 2 is -109.2, and x·exp(x) is less than half the smallest
+	// subnormal number.
+	oddsEnd = 128.5 - oddsScale
+	// oddsStart is an x above which 1 + exp(-x) is 1.
+	oddsStart = 20
+)
+
+func newOdds(a *vec.Asm) odds {
+	return odds{
+		OnePlus: a.NewOnePlus(vec.InverseE, oddsScale), lowest: a.Float(-oddsEnd * math.Ln2), highest: a.Float(oddsStart),
+	}
+}
+
+// of is +Inf at and below lowest.
+func (o odds) of(x vec.V) vec.V {
+	return o.OnePlus.Of(o.ReduceInPlace(o.AtLeast(o.AtMost(x, o.highest), o.lowest)))
+}
+
+// nearest is how far from 0 exp(-x), 1/(1 + exp(-x)) and x times that are normal numbers as they are.
+const nearest = 86
+
 var sigmoid = kernel{
 	name: "Sigmoid", outputs: 1, inputs: 1,
 	loop:  []string{"y = 1/(1 + exp(-x))"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 18}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 14}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
-		l := newLogistic(a, vec.E, vec.OfExpCorrected, -104, 20, 30)
+		o := newOdds(a)
 		return func(in []vec.V) []vec.V {
-			e, sum := l.parts(l.exp.Reduce(l.clamped(in[0])))
-			return []vec.V{l.Div(e, sum)}
+			sum := o.of(in[0])
+			return []vec.V{a.Div(a.Copy(o.Unit, len(sum)), sum)}
+		}
+	},
+	near: func(a *vec.Asm) (vec.Bound, func([]vec.V) []vec.V) {
+		if a.Masks {
+			return vec.Bound{}, nil // two bounds cost no more than a look at all does
+		}
+		o := a.NewOnePlus(vec.InverseE, 0)
+		return a.NewBound(nearest), func(in []vec.V) []vec.V {
+			sum := o.Of(o.Reduce(in[0]))
+			return []vec.V{a.Div(a.Copy(o.Unit, len(sum)), sum)}
 		}
 	},
 }
@@ -165,18 +205,34 @@ func (l logistic) product(z vec.Reduced, x, in vec.V, infinities vec.Infinities)
 	return l.NaNAt(infinities, in, l.WhereAbove(l.highest, in, y))
 }
 
-func (l logistic) silu(in vec.V, infinities vec.Infinities) vec.V {
-	x := l.clamped(in)
-	return l.product(l.exp.Reduce(x), x, in, infinities)
+// siluOf is x/(1 + exp(-x)).
+type siluOf struct {
+	odds
+	zero vec.Const
+}
+
+func newSiLU(a *vec.Asm) siluOf { return siluOf{newOdds(a), a.Float(0)} }
+
+// of: a finite x below lowest gives -0, and -Inf/Inf is NaN. The quotient, 2^-oddsScale too large, may overflow where
+// the result is x: it is at most max(x, 0) everywhere.
+func (s siluOf) of(x vec.V) vec.V {
+	y := s.Mul(s.Div(x, s.odds.of(x)), s.Unit)
+	return s.Min(s.AtLeast(x, s.zero), y)
 }
 
 var silu = kernel{
 	name: "SiLU", outputs: 1, inputs: 1,
 	loop:  []string{"y = x/(1 + exp(-x)) // NaN at -Inf"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 3}, vec.AVX512: {4, 8}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 3}, vec.AVX512: {4, 12}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
-		l, infinities := newLogistic(a, vec.InverseE, vec.OfExpCorrected, -110, 18, -40), a.NewInfinities(false)
-		return func(in []vec.V) []vec.V { return []vec.V{l.silu(in[0], infinities)} }
+		s := newSiLU(a)
+		return func(in []vec.V) []vec.V { return []vec.V{s.of(in[0])} }
+	},
+	near: func(a *vec.Asm) (vec.Bound, func([]vec.V) []vec.V) {
+		o := a.NewOnePlus(vec.InverseE, 0)
+		return a.NewBound(nearest), func(in []vec.V) []vec.V {
+			return []vec.V{a.Div(in[0], o.Of(o.Reduce(in[0])))}
+		}
 	},
 }
 
@@ -185,9 +241,13 @@ var siluMul = kernel{
 	loop:  []string{"y = g/(1 + exp(-g))·u // NaN where g is -Inf"},
 	shape: map[vec.ISA]shape{vec.AVX2: {2, 0}, vec.AVX512: {2, 16}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
-		l, infinities := newLogistic(a, vec.InverseE, vec.OfExpCorrected, -110, 18, -40), a.NewInfinities(false)
-		return func(in []vec.V) []vec.V {
-			return []vec.V{a.Mul(l.silu(in[0], infinities), in[1])}
+		s := newSiLU(a)
+		return func(in []vec.V) []vec.V { return []vec.V{a.Mul(s.of(in[0]), in[1])} }
+	},
+	near: func(a *vec.Asm) (vec.Bound, func([]vec.V) []vec.V) {
+		o := a.NewOnePlus(vec.InverseE, 0)
+		return a.NewBound(nearest), func(in []vec.V) []vec.V {
+			return []vec.V{a.Mul(a.Div(in[0], o.Of(o.Reduce(in[0]))), in[1])}
 		}
 	},
 }

@@ -31,6 +31,10 @@ type kernel struct {
 	// setup asks for constants, and returns what emits one group: it gets the inputs and returns the outputs.
 	setup func(a *vec.Asm) func(in []vec.V) []vec.V
 
+	// near, where not nil, is setup for groups whose first inputs are all within a bound of 0: for kernels that need less
+	// arithmetic there. It may return nil, for an ISA where that is no gain.
+	near func(a *vec.Asm) (vec.Bound, func(in []vec.V) []vec.V)
+
 	// words is setup for 16-bit encodings that need not be widened; infinity is that of the format.
 	words func(a *vec.Asm, infinity uint16) func(in []vec.V) []vec.V
 }
@@ -104,6 +108,9 @@ func generate(k kernel, f vec.Format, s vec.ISA) string {
 	if k.words != nil && f != vec.FP32 {
 		r.body, r.codec = k.words(a, infinities[f]), a.NewCodec(vec.Words)
 	} else {
+		if k.near != nil {
+			r.bound, r.nearBody = k.near(a) // first, so that its constants have registers
+		}
 		r.body, r.codec = k.setup(a), a.NewCodec(f)
 	}
 	r.loadArguments()
@@ -118,6 +125,8 @@ var lower = strings.NewReplacer("ReLU", "relu", "Sigmoid", "sigmoid", "Tanh", "t
 type routine struct {
 	kernel
 	body            func(in []vec.V) []vec.V
+	bound           vec.Bound
+	nearBody        func(in []vec.V) []vec.V // or nil
 	codec           vec.Codec
 	group           int
 	n               reg.Register
@@ -145,7 +154,7 @@ func (r *routine) emit() {
 	JL(LabelRef("singles"))
 	gen.Align(64)
 	Label("groups")
-	r.full(r.group)
+	far := r.nextGroup()
 	r.advance(r.group * step)
 	SUBQ(I32(int32(r.group*lanes)), r.n)
 	JGE(LabelRef("groups"))
@@ -177,6 +186,24 @@ func (r *routine) emit() {
 	}
 	Label("done")
 	r.codec.Return()
+	far()
+}
+
+// nextGroup emits the next group. What it returns emits, behind the routine, what has no room in the loop.
+func (r *routine) nextGroup() (far func()) {
+	if r.nearBody == nil {
+		r.full(r.group)
+		return func() {}
+	}
+	in := r.load(func(p reg.Register) vec.V { return r.codec.Load(p, r.group) })
+	r.codec.JumpBeyond(r.bound, in[0], "far")
+	r.store(r.nearBody(in), r.codec.Store)
+	Label("computed")
+	return func() {
+		Label("far")
+		r.store(r.body(in), r.codec.Store)
+		JMP(LabelRef("computed"))
+	}
 }
 
 // full emits the next n vectors.
@@ -185,11 +212,19 @@ func (r *routine) full(n int) {
 }
 
 func (r *routine) some(load func(reg.Register) vec.V, store func(vec.V, reg.Register)) {
+	r.store(r.body(r.load(load)), store)
+}
+
+func (r *routine) load(load func(reg.Register) vec.V) []vec.V {
 	in := make([]vec.V, len(r.inputs))
 	for i, p := range r.inputs {
 		in[i] = load(p)
 	}
-	for i, v := range r.body(in) {
+	return in
+}
+
+func (r *routine) store(out []vec.V, store func(vec.V, reg.Register)) {
+	for i, v := range out {
 		store(v, r.outputs[i])
 	}
 }

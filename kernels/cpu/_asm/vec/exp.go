@@ -128,10 +128,12 @@ type Reduced struct {
 
 // Reduce splits x, of a base other than 2; |x| must be below 2^14 for a rest in range. The rest of exp(-x) is that
 // with its sign turned, which the coefficients take into account.
-func (e Exp) Reduce(x V) Reduced {
-	t := e.MulAdd(x, e.scale, e.Copy(e.round, len(x)))
+func (e Exp) Reduce(x V) Reduced { return e.ReduceInPlace(e.Copy(x, len(x))) }
+
+// ReduceInPlace is Reduce that leaves the rest in x.
+func (e Exp) ReduceInPlace(r V) Reduced {
+	t := e.MulAdd(r, e.scale, e.Copy(e.round, len(r)))
 	n := e.Sub(t, e.round)
-	r := e.Copy(x, len(x))
 	subtract := e.NegMulAdd
 	if e.base == InverseE {
 		subtract = e.MulAdd
@@ -172,13 +174,22 @@ type ScaledExp struct {
 
 // NewScaledExp asks for the constants.
 func (a *Asm) NewScaledExp(base Base, accuracy Accuracy, scale int) ScaledExp {
+	return a.scaled(a.newExp(base, accuracy), scale, 1)
+}
+
+// scaled has entries that are divided by a number.
+func (a *Asm) scaled(e Exp, scale int, divisor float64) ScaledExp {
 	k := a.Lanes()
 	bits := make([]uint32, k)
 	for j := range bits {
-		entry := float32(math.Ldexp(math.Exp2(float64(j)/float64(k)), scale))
+		entry := float32(math.Ldexp(math.Exp2(float64(j)/float64(k))/divisor, scale))
 		bits[j] = math.Float32bits(entry) - uint32(j)<<a.exponent()
 	}
-	return ScaledExp{a.newExp(base, accuracy), a.bitTable(fmt.Sprintf("powers_%d", scale), bits)}
+	name := fmt.Sprintf("powers_%d", scale)
+	if divisor != 1 {
+		name = "led_" + name
+	}
+	return ScaledExp{e, a.bitTable(name, bits)}
 }
 
 // exponent is the shift that brings a multiple of 1/K, as an integer, into the exponent of a float32.
@@ -196,6 +207,34 @@ func (e ScaledExp) Value(x Reduced) V {
 		r = e.Corrected(x)
 	}
 	return e.MulAdd(e.Mul(power, r), e.Poly(r, e.terms), power)
+}
+
+// OnePlus is 2^scale·(1 + exp(x)).
+type OnePlus struct {
+	ScaledExp
+	Unit Const // 2^scale
+}
+
+// lead is the constant term of the polynomial in [OnePlus], whose others are multiplied by it and whose table is divided by it. It
+// keeps the polynomial just below a power of two, where a number is rounded by least beside itself, and is that of all such at which the
+// entries are rounded by least: by at most 2^-25.6.
+const lead = 1.9089179
+
+// NewOnePlus asks for the constants.
+func (a *Asm) NewOnePlus(base Base, scale int) OnePlus {
+	e := a.newExp(base, OfExp)
+	terms := []float64{lead}
+	for i, c := range append([]float64{1}, expm1Terms[a.Lanes()][OfExp]...) {
+		terms = append(terms, lead*c*math.Pow(factors[base], float64(i+1)))
+	}
+	e.terms = a.Floats(terms...)
+	return OnePlus{ScaledExp: a.scaled(e, scale, lead), Unit: a.Float(math.Ldexp(1, scale))}
+}
+
+// Of a reduced argument: the product with the power of two is not rounded before 2^scale is added. It is +Inf where
+// 2^(n + scale) is from 2^128 to lead·2^128.
+func (o OnePlus) Of(x Reduced) V {
+	return o.Step(o.Poly(x.R, o.terms), o.Power(x), o.Unit)
 }
 
 // Power is 2^floor(n), in the form that [Asm.Scale] takes.

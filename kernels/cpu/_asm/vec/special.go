@@ -115,3 +115,29 @@ func (a *Asm) WhereAbove(bound Const, x, y V) V {
 	}
 	return y
 }
+
+// Bound is one on the magnitude of numbers.
+type Bound struct{ signless, most Const }
+
+// NewBound asks for the constants.
+func (a *Asm) NewBound(most float64) Bound { return Bound{a.Int(0x7fffffff), a.Float(most)} }
+
+// JumpBeyond goes to a label if any element of x is a NaN, or farther from 0 than the bound.
+func (a *Asm) JumpBeyond(b Bound, x V, label string) {
+	// Without their signs, floats are in the order of integers, and NaNs above all.
+	sizes := a.And(x, b.signless)
+	for len(sizes) > 1 {
+		last := len(sizes) - 1
+		VPMAXUD(sizes[last], sizes[last-1], sizes[last-1])
+		sizes = sizes[:last]
+	}
+	if a.Masks {
+		mask := K()
+		VPCMPUD(U8(6), b.most.op, sizes[0], mask) // above
+		KORTESTW(mask, mask)
+	} else {
+		VPCMPGTD(b.most.op, sizes[0], sizes[0])
+		VPTEST(sizes[0], sizes[0])
+	}
+	JNZ(LabelRef(label))
+}

@@ -200,6 +200,11 @@ func (a *Asm) clamp(to func(ops ...Op), x V, bound Const) V {
 	})
 }
 
+// Min is the smaller of x and y, and y where either is NaN or both are zero.
+func (a *Asm) Min(x, y V) V {
+	return a.each(len(x), func(i int, dst reg.VecVirtual) { VMINPS(y[i], x[i], dst) })
+}
+
 // MulAdd adds x·y to z, in place, rounding once, and returns it.
 func (a *Asm) MulAdd(x V, y Operand, z V) V {
 	for i := range z {
