@@ -92,7 +92,7 @@ const nearest = 86
 var sigmoid = kernel{
 	name: "Sigmoid", outputs: 1, inputs: 1,
 	loop:  []string{"y = 1/(1 + exp(-x))"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 14}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 6}, vec.AVX512: {4, 12}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		o := newOdds(a)
 		return func(in []vec.V) []vec.V {
@@ -223,7 +223,7 @@ func (s siluOf) of(x vec.V) vec.V {
 var silu = kernel{
 	name: "SiLU", outputs: 1, inputs: 1,
 	loop:  []string{"y = x/(1 + exp(-x)) // NaN at -Inf"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 3}, vec.AVX512: {4, 12}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 5}, vec.AVX512: {4, 12}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		s := newSiLU(a)
 		return func(in []vec.V) []vec.V { return []vec.V{s.of(in[0])} }

@@ -78,7 +78,7 @@ type Exp struct {
 
 // NewExp asks for the constants.
 func (a *Asm) NewExp(base Base, accuracy Accuracy) Exp {
-	e := a.newExp(base, accuracy)
+	e := a.newExp(base, accuracy, a.terms(base, accuracy))
 	e.table = a.Table("powers", e.powers())
 	if !a.Masks {
 		e.bias = a.Int(127 << 23)
@@ -94,8 +94,18 @@ func (a *Asm) powers() []float64 {
 	return powers
 }
 
+// terms are those of expm1(r)/r. The powers of r are of base e; where r is of another, each term takes the factor's.
+func (a *Asm) terms(base Base, accuracy Accuracy) []float64 {
+	factor := factors[base]
+	terms := []float64{factor}
+	for i, c := range expm1Terms[a.Lanes()][accuracy] {
+		terms = append(terms, c*math.Pow(factor, float64(i+2)))
+	}
+	return terms
+}
+
 // newExp asks for what every exponential needs.
-func (a *Asm) newExp(base Base, accuracy Accuracy) Exp {
+func (a *Asm) newExp(base Base, accuracy Accuracy, terms []float64) Exp {
 	k := a.Lanes()
 	e := Exp{Asm: a, base: base, round: a.Float(0x1.8p23 / float64(k))}
 	if accuracy != OfExp {
@@ -106,14 +116,8 @@ func (a *Asm) newExp(base Base, accuracy Accuracy) Exp {
 		}
 		e.tableLow = a.Table(fmt.Sprintf("powersLow_%d", base), low)
 	}
-	// The powers of r are of base e; where r is of another, each term takes the factor's.
-	factor := factors[base]
-	terms := []float64{factor}
 	if base != Two {
-		e.scale, e.high, e.low = a.Float(math.Log2E*factor), a.Float(ln2High), a.Float(ln2Low)
-	}
-	for i, c := range expm1Terms[k][accuracy] {
-		terms = append(terms, c*math.Pow(factor, float64(i+2)))
+		e.scale, e.high, e.low = a.Float(math.Log2E*factors[base]), a.Float(ln2High), a.Float(ln2Low)
 	}
 	e.terms = a.Floats(terms...)
 	return e
@@ -174,7 +178,7 @@ type ScaledExp struct {
 
 // NewScaledExp asks for the constants.
 func (a *Asm) NewScaledExp(base Base, accuracy Accuracy, scale int) ScaledExp {
-	return a.scaled(a.newExp(base, accuracy), scale, 1)
+	return a.scaled(a.newExp(base, accuracy, a.terms(base, accuracy)), scale, 1)
 }
 
 // scaled has entries that are divided by a number.
@@ -222,12 +226,11 @@ const lead = 1.9089179
 
 // NewOnePlus asks for the constants.
 func (a *Asm) NewOnePlus(base Base, scale int) OnePlus {
-	e := a.newExp(base, OfExp)
 	terms := []float64{lead}
-	for i, c := range append([]float64{1}, expm1Terms[a.Lanes()][OfExp]...) {
-		terms = append(terms, lead*c*math.Pow(factors[base], float64(i+1)))
+	for _, c := range a.terms(base, OfExp) {
+		terms = append(terms, lead*c)
 	}
-	e.terms = a.Floats(terms...)
+	e := a.newExp(base, OfExp, terms)
 	return OnePlus{ScaledExp: a.scaled(e, scale, lead), Unit: a.Float(math.Ldexp(1, scale))}
 }
 
