@@ -239,7 +239,7 @@ var silu = kernel{
 var siluMul = kernel{
 	name: "SiLUMul", outputs: 1, inputs: 2,
 	loop:  []string{"y = g/(1 + exp(-g))·u // NaN where g is -Inf"},
-	shape: map[vec.ISA]shape{vec.AVX2: {2, 0}, vec.AVX512: {2, 16}},
+	shape: map[vec.ISA]shape{vec.AVX2: {2, 0}, vec.AVX512: {4, 8}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
 		s := newSiLU(a)
 		return func(in []vec.V) []vec.V { return []vec.V{a.Mul(s.of(in[0]), in[1])} }
