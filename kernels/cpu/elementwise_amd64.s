@@ -1916,27 +1916,21 @@ groups:
 	VDIVPS      Z21, Z13, Z13
 	VDIVPS      Z22, Z14, Z14
 	VDIVPS      Z23, Z15, Z15
-	VPSRLD      $0x10, Z12, Z16
-	VPSRLD      $0x10, Z13, Z17
-	VPSRLD      $0x10, Z14, Z18
-	VPSRLD      $0x10, Z15, Z19
-	VPANDD      all_00000001<>+0(SB), Z16, Z16
-	VPANDD      all_00000001<>+0(SB), Z17, Z17
-	VPANDD      all_00000001<>+0(SB), Z18, Z18
-	VPANDD      all_00000001<>+0(SB), Z19, Z19
-	VPADDD      all_00007fff<>+0(SB), Z12, Z12
-	VPADDD      all_00007fff<>+0(SB), Z13, Z13
-	VPADDD      all_00007fff<>+0(SB), Z14, Z14
-	VPADDD      all_00007fff<>+0(SB), Z15, Z15
-	VPADDD      Z16, Z12, Z12
-	VPADDD      Z17, Z13, Z13
-	VPADDD      Z18, Z14, Z14
-	VPADDD      Z19, Z15, Z15
-	VPSRLD      $0x10, Z12, Z12
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z13, Z12
-	VMOVDQU32   Z12, (AX)
-	VPSRLD      $0x10, Z14, Z12
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z15, Z12
+	VMOVUPS     upperWords_16<>+0(SB), Z16
+	VPERMI2W    Z13, Z12, Z16
+	VMOVUPS     lowerWords_16<>+0(SB), Z17
+	VPERMI2W    Z13, Z12, Z17
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32   Z16, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z12
+	VPERMI2W    Z15, Z14, Z12
+	VMOVUPS     lowerWords_16<>+0(SB), Z13
+	VPERMI2W    Z15, Z14, Z13
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z12, Z13
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z13, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z12, K1, Z12
 	VMOVDQU32   Z12, 64(AX)
 	ADDQ        $+128, AX
 	ADDQ        $+128, DX
@@ -2016,6 +2010,96 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+DATA upperWords_16<>+0(SB)/4, $0x00210001
+DATA upperWords_16<>+4(SB)/4, $0x00230003
+DATA upperWords_16<>+8(SB)/4, $0x00250005
+DATA upperWords_16<>+12(SB)/4, $0x00270007
+DATA upperWords_16<>+16(SB)/4, $0x00290009
+DATA upperWords_16<>+20(SB)/4, $0x002b000b
+DATA upperWords_16<>+24(SB)/4, $0x002d000d
+DATA upperWords_16<>+28(SB)/4, $0x002f000f
+DATA upperWords_16<>+32(SB)/4, $0x00310011
+DATA upperWords_16<>+36(SB)/4, $0x00330013
+DATA upperWords_16<>+40(SB)/4, $0x00350015
+DATA upperWords_16<>+44(SB)/4, $0x00370017
+DATA upperWords_16<>+48(SB)/4, $0x00390019
+DATA upperWords_16<>+52(SB)/4, $0x003b001b
+DATA upperWords_16<>+56(SB)/4, $0x003d001d
+DATA upperWords_16<>+60(SB)/4, $0x003f001f
+GLOBL upperWords_16<>(SB), RODATA|NOPTR, $64
+
+DATA lowerWords_16<>+0(SB)/4, $0x00200000
+DATA lowerWords_16<>+4(SB)/4, $0x00220002
+DATA lowerWords_16<>+8(SB)/4, $0x00240004
+DATA lowerWords_16<>+12(SB)/4, $0x00260006
+DATA lowerWords_16<>+16(SB)/4, $0x00280008
+DATA lowerWords_16<>+20(SB)/4, $0x002a000a
+DATA lowerWords_16<>+24(SB)/4, $0x002c000c
+DATA lowerWords_16<>+28(SB)/4, $0x002e000e
+DATA lowerWords_16<>+32(SB)/4, $0x00300010
+DATA lowerWords_16<>+36(SB)/4, $0x00320012
+DATA lowerWords_16<>+40(SB)/4, $0x00340014
+DATA lowerWords_16<>+44(SB)/4, $0x00360016
+DATA lowerWords_16<>+48(SB)/4, $0x00380018
+DATA lowerWords_16<>+52(SB)/4, $0x003a001a
+DATA lowerWords_16<>+56(SB)/4, $0x003c001c
+DATA lowerWords_16<>+60(SB)/4, $0x003e001e
+GLOBL lowerWords_16<>(SB), RODATA|NOPTR, $64
+
+DATA all_00010001<>+0(SB)/4, $0x00010001
+DATA all_00010001<>+4(SB)/4, $0x00010001
+DATA all_00010001<>+8(SB)/4, $0x00010001
+DATA all_00010001<>+12(SB)/4, $0x00010001
+DATA all_00010001<>+16(SB)/4, $0x00010001
+DATA all_00010001<>+20(SB)/4, $0x00010001
+DATA all_00010001<>+24(SB)/4, $0x00010001
+DATA all_00010001<>+28(SB)/4, $0x00010001
+DATA all_00010001<>+32(SB)/4, $0x00010001
+DATA all_00010001<>+36(SB)/4, $0x00010001
+DATA all_00010001<>+40(SB)/4, $0x00010001
+DATA all_00010001<>+44(SB)/4, $0x00010001
+DATA all_00010001<>+48(SB)/4, $0x00010001
+DATA all_00010001<>+52(SB)/4, $0x00010001
+DATA all_00010001<>+56(SB)/4, $0x00010001
+DATA all_00010001<>+60(SB)/4, $0x00010001
+GLOBL all_00010001<>(SB), RODATA|NOPTR, $64
+
+DATA all_80008000<>+0(SB)/4, $0x80008000
+DATA all_80008000<>+4(SB)/4, $0x80008000
+DATA all_80008000<>+8(SB)/4, $0x80008000
+DATA all_80008000<>+12(SB)/4, $0x80008000
+DATA all_80008000<>+16(SB)/4, $0x80008000
+DATA all_80008000<>+20(SB)/4, $0x80008000
+DATA all_80008000<>+24(SB)/4, $0x80008000
+DATA all_80008000<>+28(SB)/4, $0x80008000
+DATA all_80008000<>+32(SB)/4, $0x80008000
+DATA all_80008000<>+36(SB)/4, $0x80008000
+DATA all_80008000<>+40(SB)/4, $0x80008000
+DATA all_80008000<>+44(SB)/4, $0x80008000
+DATA all_80008000<>+48(SB)/4, $0x80008000
+DATA all_80008000<>+52(SB)/4, $0x80008000
+DATA all_80008000<>+56(SB)/4, $0x80008000
+DATA all_80008000<>+60(SB)/4, $0x80008000
+GLOBL all_80008000<>(SB), RODATA|NOPTR, $64
+
+DATA all_ffffffff<>+0(SB)/4, $0xffffffff
+DATA all_ffffffff<>+4(SB)/4, $0xffffffff
+DATA all_ffffffff<>+8(SB)/4, $0xffffffff
+DATA all_ffffffff<>+12(SB)/4, $0xffffffff
+DATA all_ffffffff<>+16(SB)/4, $0xffffffff
+DATA all_ffffffff<>+20(SB)/4, $0xffffffff
+DATA all_ffffffff<>+24(SB)/4, $0xffffffff
+DATA all_ffffffff<>+28(SB)/4, $0xffffffff
+DATA all_ffffffff<>+32(SB)/4, $0xffffffff
+DATA all_ffffffff<>+36(SB)/4, $0xffffffff
+DATA all_ffffffff<>+40(SB)/4, $0xffffffff
+DATA all_ffffffff<>+44(SB)/4, $0xffffffff
+DATA all_ffffffff<>+48(SB)/4, $0xffffffff
+DATA all_ffffffff<>+52(SB)/4, $0xffffffff
+DATA all_ffffffff<>+56(SB)/4, $0xffffffff
+DATA all_ffffffff<>+60(SB)/4, $0xffffffff
+GLOBL all_ffffffff<>(SB), RODATA|NOPTR, $64
 
 // func tanhFP32AVX2<>()
 // Requires: AVX, AVX2, FMA3
@@ -3310,27 +3394,21 @@ groups:
 	VPORD        Z12, Z17, Z12
 	VPORD        Z15, Z18, Z15
 	VPORD        Z14, Z19, Z14
-	VPSRLD       $0x10, Z13, Z16
-	VPSRLD       $0x10, Z12, Z17
-	VPSRLD       $0x10, Z15, Z18
-	VPSRLD       $0x10, Z14, Z19
-	VPANDD       all_00000001<>+0(SB), Z16, Z16
-	VPANDD       all_00000001<>+0(SB), Z17, Z17
-	VPANDD       all_00000001<>+0(SB), Z18, Z18
-	VPANDD       all_00000001<>+0(SB), Z19, Z19
-	VPADDD       all_00007fff<>+0(SB), Z13, Z13
-	VPADDD       all_00007fff<>+0(SB), Z12, Z12
-	VPADDD       all_00007fff<>+0(SB), Z15, Z15
-	VPADDD       all_00007fff<>+0(SB), Z14, Z14
-	VPADDD       Z16, Z13, Z13
-	VPADDD       Z17, Z12, Z12
-	VPADDD       Z18, Z15, Z15
-	VPADDD       Z19, Z14, Z14
-	VPSRLD       $0x10, Z13, Z13
-	VPTERNLOGD   $0xf8, all_ffff0000<>+0(SB), Z12, Z13
-	VMOVDQU32    Z13, (AX)
-	VPSRLD       $0x10, Z15, Z12
-	VPTERNLOGD   $0xf8, all_ffff0000<>+0(SB), Z14, Z12
+	VMOVUPS      upperWords_16<>+0(SB), Z16
+	VPERMI2W     Z12, Z13, Z16
+	VMOVUPS      lowerWords_16<>+0(SB), Z17
+	VPERMI2W     Z12, Z13, Z17
+	VPTERNLOGD   $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32    Z16, (AX)
+	VMOVUPS      upperWords_16<>+0(SB), Z12
+	VPERMI2W     Z14, Z15, Z12
+	VMOVUPS      lowerWords_16<>+0(SB), Z13
+	VPERMI2W     Z14, Z15, Z13
+	VPTERNLOGD   $0xf8, all_00010001<>+0(SB), Z12, Z13
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z13, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z12, K1, Z12
 	VMOVDQU32    Z12, 64(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, DX
@@ -8147,27 +8225,21 @@ groups:
 	VDIVPS      Z25, Z12, Z12
 	VDIVPS      Z26, Z15, Z15
 	VDIVPS      Z27, Z14, Z14
-	VPSRLD      $0x10, Z13, Z16
-	VPSRLD      $0x10, Z12, Z17
-	VPSRLD      $0x10, Z15, Z18
-	VPSRLD      $0x10, Z14, Z19
-	VPANDD      all_00000001<>+0(SB), Z16, Z16
-	VPANDD      all_00000001<>+0(SB), Z17, Z17
-	VPANDD      all_00000001<>+0(SB), Z18, Z18
-	VPANDD      all_00000001<>+0(SB), Z19, Z19
-	VPADDD      all_00007fff<>+0(SB), Z13, Z13
-	VPADDD      all_00007fff<>+0(SB), Z12, Z12
-	VPADDD      all_00007fff<>+0(SB), Z15, Z15
-	VPADDD      all_00007fff<>+0(SB), Z14, Z14
-	VPADDD      Z16, Z13, Z13
-	VPADDD      Z17, Z12, Z12
-	VPADDD      Z18, Z15, Z15
-	VPADDD      Z19, Z14, Z14
-	VPSRLD      $0x10, Z13, Z13
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z12, Z13
-	VMOVDQU32   Z13, (AX)
-	VPSRLD      $0x10, Z15, Z12
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z14, Z12
+	VMOVUPS     upperWords_16<>+0(SB), Z16
+	VPERMI2W    Z12, Z13, Z16
+	VMOVUPS     lowerWords_16<>+0(SB), Z17
+	VPERMI2W    Z12, Z13, Z17
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32   Z16, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z12
+	VPERMI2W    Z14, Z15, Z12
+	VMOVUPS     lowerWords_16<>+0(SB), Z13
+	VPERMI2W    Z14, Z15, Z13
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z12, Z13
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z13, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z12, K1, Z12
 	VMOVDQU32   Z12, 64(AX)
 
 computed:
@@ -8349,28 +8421,22 @@ far:
 	VMINPS      Z17, Z13, Z13
 	VMINPS      Z18, Z12, Z12
 	VMINPS      Z19, Z15, Z15
-	VPSRLD      $0x10, Z14, Z16
-	VPSRLD      $0x10, Z13, Z17
-	VPSRLD      $0x10, Z12, Z18
-	VPSRLD      $0x10, Z15, Z19
-	VPANDD      all_00000001<>+0(SB), Z16, Z16
-	VPANDD      all_00000001<>+0(SB), Z17, Z17
-	VPANDD      all_00000001<>+0(SB), Z18, Z18
-	VPANDD      all_00000001<>+0(SB), Z19, Z19
-	VPADDD      all_00007fff<>+0(SB), Z14, Z14
-	VPADDD      all_00007fff<>+0(SB), Z13, Z13
-	VPADDD      all_00007fff<>+0(SB), Z12, Z12
-	VPADDD      all_00007fff<>+0(SB), Z15, Z15
-	VPADDD      Z16, Z14, Z14
-	VPADDD      Z17, Z13, Z13
-	VPADDD      Z18, Z12, Z12
-	VPADDD      Z19, Z15, Z15
-	VPSRLD      $0x10, Z14, Z14
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z13, Z14
-	VMOVDQU32   Z14, (AX)
-	VPSRLD      $0x10, Z12, Z12
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z15, Z12
-	VMOVDQU32   Z12, 64(AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z16
+	VPERMI2W    Z13, Z14, Z16
+	VMOVUPS     lowerWords_16<>+0(SB), Z17
+	VPERMI2W    Z13, Z14, Z17
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32   Z16, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z13
+	VPERMI2W    Z15, Z12, Z13
+	VMOVUPS     lowerWords_16<>+0(SB), Z14
+	VPERMI2W    Z15, Z12, Z14
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z13, Z14
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z14, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z13, K1, Z13
+	VMOVDQU32   Z13, 64(AX)
 	JMP         computed
 
 // func siluMulFP32AVX2<>()
@@ -9700,27 +9766,21 @@ groups:
 	VMULPS      Z12, Z8, Z8
 	VMULPS      Z15, Z11, Z11
 	VMULPS      Z14, Z10, Z10
-	VPSRLD      $0x10, Z9, Z12
-	VPSRLD      $0x10, Z8, Z13
-	VPSRLD      $0x10, Z11, Z14
-	VPSRLD      $0x10, Z10, Z15
-	VPANDD      all_00000001<>+0(SB), Z12, Z12
-	VPANDD      all_00000001<>+0(SB), Z13, Z13
-	VPANDD      all_00000001<>+0(SB), Z14, Z14
-	VPANDD      all_00000001<>+0(SB), Z15, Z15
-	VPADDD      all_00007fff<>+0(SB), Z9, Z9
-	VPADDD      all_00007fff<>+0(SB), Z8, Z8
-	VPADDD      all_00007fff<>+0(SB), Z11, Z11
-	VPADDD      all_00007fff<>+0(SB), Z10, Z10
-	VPADDD      Z12, Z9, Z9
-	VPADDD      Z13, Z8, Z8
-	VPADDD      Z14, Z11, Z11
-	VPADDD      Z15, Z10, Z10
-	VPSRLD      $0x10, Z9, Z9
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z8, Z9
-	VMOVDQU32   Z9, (AX)
-	VPSRLD      $0x10, Z11, Z8
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z10, Z8
+	VMOVUPS     upperWords_16<>+0(SB), Z12
+	VPERMI2W    Z8, Z9, Z12
+	VMOVUPS     lowerWords_16<>+0(SB), Z13
+	VPERMI2W    Z8, Z9, Z13
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z12, Z13
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z13, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z12, K1, Z12
+	VMOVDQU32   Z12, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z8
+	VPERMI2W    Z10, Z11, Z8
+	VMOVUPS     lowerWords_16<>+0(SB), Z9
+	VPERMI2W    Z10, Z11, Z9
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z8, Z9
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z9, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z8, K1, Z8
 	VMOVDQU32   Z8, 64(AX)
 
 computed:
@@ -9914,28 +9974,22 @@ far:
 	VMULPS      Z12, Z9, Z9
 	VMULPS      Z15, Z8, Z8
 	VMULPS      Z14, Z11, Z11
-	VPSRLD      $0x10, Z10, Z12
-	VPSRLD      $0x10, Z9, Z13
-	VPSRLD      $0x10, Z8, Z14
-	VPSRLD      $0x10, Z11, Z15
-	VPANDD      all_00000001<>+0(SB), Z12, Z12
-	VPANDD      all_00000001<>+0(SB), Z13, Z13
-	VPANDD      all_00000001<>+0(SB), Z14, Z14
-	VPANDD      all_00000001<>+0(SB), Z15, Z15
-	VPADDD      all_00007fff<>+0(SB), Z10, Z10
-	VPADDD      all_00007fff<>+0(SB), Z9, Z9
-	VPADDD      all_00007fff<>+0(SB), Z8, Z8
-	VPADDD      all_00007fff<>+0(SB), Z11, Z11
-	VPADDD      Z12, Z10, Z10
-	VPADDD      Z13, Z9, Z9
-	VPADDD      Z14, Z8, Z8
-	VPADDD      Z15, Z11, Z11
-	VPSRLD      $0x10, Z10, Z10
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z9, Z10
-	VMOVDQU32   Z10, (AX)
-	VPSRLD      $0x10, Z8, Z8
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z11, Z8
-	VMOVDQU32   Z8, 64(AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z12
+	VPERMI2W    Z9, Z10, Z12
+	VMOVUPS     lowerWords_16<>+0(SB), Z13
+	VPERMI2W    Z9, Z10, Z13
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z12, Z13
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z13, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z12, K1, Z12
+	VMOVDQU32   Z12, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z9
+	VPERMI2W    Z11, Z8, Z9
+	VMOVUPS     lowerWords_16<>+0(SB), Z10
+	VPERMI2W    Z11, Z8, Z10
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z9, Z10
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z10, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z9, K1, Z9
+	VMOVDQU32   Z9, 64(AX)
 	JMP         computed
 
 // func reluBackwardFP32AVX2<>()
@@ -10180,24 +10234,6 @@ element:
 done:
 	VZEROUPPER
 	RET
-
-DATA all_00010001<>+0(SB)/4, $0x00010001
-DATA all_00010001<>+4(SB)/4, $0x00010001
-DATA all_00010001<>+8(SB)/4, $0x00010001
-DATA all_00010001<>+12(SB)/4, $0x00010001
-DATA all_00010001<>+16(SB)/4, $0x00010001
-DATA all_00010001<>+20(SB)/4, $0x00010001
-DATA all_00010001<>+24(SB)/4, $0x00010001
-DATA all_00010001<>+28(SB)/4, $0x00010001
-DATA all_00010001<>+32(SB)/4, $0x00010001
-DATA all_00010001<>+36(SB)/4, $0x00010001
-DATA all_00010001<>+40(SB)/4, $0x00010001
-DATA all_00010001<>+44(SB)/4, $0x00010001
-DATA all_00010001<>+48(SB)/4, $0x00010001
-DATA all_00010001<>+52(SB)/4, $0x00010001
-DATA all_00010001<>+56(SB)/4, $0x00010001
-DATA all_00010001<>+60(SB)/4, $0x00010001
-GLOBL all_00010001<>(SB), RODATA|NOPTR, $64
 
 // func reluBackwardFP16AVX512<>()
 // Requires: AVX, AVX512BW, AVX512F
@@ -10940,8 +10976,10 @@ TEXT ·sigmoidBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// dx = dy·(1 - y)·y
 	VBROADCASTSS all_3f800000<>+0(SB), Z0
 	VBROADCASTSS all_ffff0000<>+0(SB), Z1
-	VBROADCASTSS all_00007fff<>+0(SB), Z2
-	VBROADCASTSS all_00000001<>+0(SB), Z3
+	VMOVUPS      upperWords_16<>+0(SB), Z2
+	VMOVUPS      lowerWords_16<>+0(SB), Z3
+	VMOVUPS      all_00010001<>+0(SB), Z4
+	VMOVUPS      all_80008000<>+0(SB), Z5
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -10951,56 +10989,50 @@ TEXT ·sigmoidBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32  (DX), Z4
-	VPSLLD     $0x10, Z4, Z5
-	VPANDD     Z1, Z4, Z4
-	VMOVDQU32  64(DX), Z6
+	VMOVDQU32  (DX), Z6
 	VPSLLD     $0x10, Z6, Z7
 	VPANDD     Z1, Z6, Z6
-	VMOVDQU32  (BX), Z8
+	VMOVDQU32  64(DX), Z8
 	VPSLLD     $0x10, Z8, Z9
 	VPANDD     Z1, Z8, Z8
-	VMOVDQU32  64(BX), Z10
+	VMOVDQU32  (BX), Z10
 	VPSLLD     $0x10, Z10, Z11
 	VPANDD     Z1, Z10, Z10
-	VMOVAPS    Z0, Z12
-	VMOVAPS    Z0, Z13
+	VMOVDQU32  64(BX), Z12
+	VPSLLD     $0x10, Z12, Z13
+	VPANDD     Z1, Z12, Z12
 	VMOVAPS    Z0, Z14
 	VMOVAPS    Z0, Z15
-	VSUBPS     Z9, Z12, Z12
-	VSUBPS     Z8, Z13, Z13
+	VMOVAPS    Z0, Z16
+	VMOVAPS    Z0, Z17
 	VSUBPS     Z11, Z14, Z14
 	VSUBPS     Z10, Z15, Z15
-	VMULPS     Z12, Z5, Z5
-	VMULPS     Z13, Z4, Z4
+	VSUBPS     Z13, Z16, Z16
+	VSUBPS     Z12, Z17, Z17
 	VMULPS     Z14, Z7, Z7
 	VMULPS     Z15, Z6, Z6
-	VMULPS     Z9, Z5, Z5
-	VMULPS     Z8, Z4, Z4
+	VMULPS     Z16, Z9, Z9
+	VMULPS     Z17, Z8, Z8
 	VMULPS     Z11, Z7, Z7
 	VMULPS     Z10, Z6, Z6
-	VPSRLD     $0x10, Z5, Z8
-	VPSRLD     $0x10, Z4, Z9
-	VPSRLD     $0x10, Z7, Z10
-	VPSRLD     $0x10, Z6, Z11
-	VPANDD     Z3, Z8, Z8
-	VPANDD     Z3, Z9, Z9
-	VPANDD     Z3, Z10, Z10
-	VPANDD     Z3, Z11, Z11
-	VPADDD     Z2, Z5, Z5
-	VPADDD     Z2, Z4, Z4
-	VPADDD     Z2, Z7, Z7
-	VPADDD     Z2, Z6, Z6
-	VPADDD     Z8, Z5, Z5
-	VPADDD     Z9, Z4, Z4
-	VPADDD     Z10, Z7, Z7
-	VPADDD     Z11, Z6, Z6
-	VPSRLD     $0x10, Z5, Z5
-	VPTERNLOGD $0xf8, Z1, Z4, Z5
-	VMOVDQU32  Z5, (AX)
-	VPSRLD     $0x10, Z7, Z4
-	VPTERNLOGD $0xf8, Z1, Z6, Z4
-	VMOVDQU32  Z4, 64(AX)
+	VMULPS     Z13, Z9, Z9
+	VMULPS     Z12, Z8, Z8
+	VMOVAPS    Z2, Z10
+	VPERMI2W   Z6, Z7, Z10
+	VMOVAPS    Z3, Z11
+	VPERMI2W   Z6, Z7, Z11
+	VPTERNLOGD $0xf8, Z4, Z10, Z11
+	VPCMPUW    $0x06, Z5, Z11, K1
+	VPSUBW     all_ffffffff<>+0(SB), Z10, K1, Z10
+	VMOVDQU32  Z10, (AX)
+	VMOVAPS    Z2, Z6
+	VPERMI2W   Z8, Z9, Z6
+	VMOVAPS    Z3, Z7
+	VPERMI2W   Z8, Z9, Z7
+	VPTERNLOGD $0xf8, Z4, Z6, Z7
+	VPCMPUW    $0x06, Z5, Z7, K1
+	VPSUBW     all_ffffffff<>+0(SB), Z6, K1, Z6
+	VMOVDQU32  Z6, 64(AX)
 	ADDQ       $+128, AX
 	ADDQ       $+128, DX
 	ADDQ       $+128, BX
@@ -11014,16 +11046,16 @@ singles:
 single:
 	VPMOVZXWD (DX), Z1
 	VPSLLD    $0x10, Z1, Z1
-	VPMOVZXWD (BX), Z4
-	VPSLLD    $0x10, Z4, Z4
-	VMOVAPS   Z0, Z5
-	VSUBPS    Z4, Z5, Z5
-	VMULPS    Z5, Z1, Z1
-	VMULPS    Z4, Z1, Z1
-	VPSRLD    $0x10, Z1, Z4
-	VPANDD    Z3, Z4, Z4
+	VPMOVZXWD (BX), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VMOVAPS   Z0, Z3
+	VSUBPS    Z2, Z3, Z3
+	VMULPS    Z3, Z1, Z1
+	VMULPS    Z2, Z1, Z1
+	VPSRLD    $0x10, Z1, Z2
+	VPANDD    all_00000001<>+0(SB), Z2, Z2
+	VPADDD    all_00007fff<>+0(SB), Z1, Z1
 	VPADDD    Z2, Z1, Z1
-	VPADDD    Z4, Z1, Z1
 	VPSRLD    $0x10, Z1, Z1
 	VPMOVDW   Z1, (AX)
 	ADDQ      $+32, AX
@@ -11043,15 +11075,15 @@ tail:
 	KMOVQ       SI, K1
 	VPMOVZXWD.Z (DX), K1, Z1
 	VPSLLD      $0x10, Z1, Z1
-	VPMOVZXWD.Z (BX), K1, Z4
-	VPSLLD      $0x10, Z4, Z4
+	VPMOVZXWD.Z (BX), K1, Z2
+	VPSLLD      $0x10, Z2, Z2
 	VMOVAPS     Z0, Z0
-	VSUBPS      Z4, Z0, Z0
+	VSUBPS      Z2, Z0, Z0
 	VMULPS      Z0, Z1, Z0
-	VMULPS      Z4, Z0, Z0
+	VMULPS      Z2, Z0, Z0
 	VPSRLD      $0x10, Z0, Z1
-	VPANDD      Z3, Z1, Z1
-	VPADDD      Z2, Z0, Z0
+	VPANDD      all_00000001<>+0(SB), Z1, Z1
+	VPADDD      all_00007fff<>+0(SB), Z0, Z0
 	VPADDD      Z1, Z0, Z0
 	VPSRLD      $0x10, Z0, Z0
 	VPMOVDW     Z0, K1, (AX)
@@ -11515,8 +11547,10 @@ TEXT ·tanhBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	// dx = dy·(1 - y·y) // the bracket rounded once
 	VBROADCASTSS all_3f800000<>+0(SB), Z0
 	VBROADCASTSS all_ffff0000<>+0(SB), Z1
-	VBROADCASTSS all_00007fff<>+0(SB), Z2
-	VBROADCASTSS all_00000001<>+0(SB), Z3
+	VMOVUPS      upperWords_16<>+0(SB), Z2
+	VMOVUPS      lowerWords_16<>+0(SB), Z3
+	VMOVUPS      all_00010001<>+0(SB), Z4
+	VMOVUPS      all_80008000<>+0(SB), Z5
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -11526,52 +11560,46 @@ TEXT ·tanhBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32    (DX), Z4
-	VPSLLD       $0x10, Z4, Z5
-	VPANDD       Z1, Z4, Z4
-	VMOVDQU32    64(DX), Z6
+	VMOVDQU32    (DX), Z6
 	VPSLLD       $0x10, Z6, Z7
 	VPANDD       Z1, Z6, Z6
-	VMOVDQU32    (BX), Z8
+	VMOVDQU32    64(DX), Z8
 	VPSLLD       $0x10, Z8, Z9
 	VPANDD       Z1, Z8, Z8
-	VMOVDQU32    64(BX), Z10
+	VMOVDQU32    (BX), Z10
 	VPSLLD       $0x10, Z10, Z11
 	VPANDD       Z1, Z10, Z10
-	VMOVAPS      Z0, Z12
-	VMOVAPS      Z0, Z13
+	VMOVDQU32    64(BX), Z12
+	VPSLLD       $0x10, Z12, Z13
+	VPANDD       Z1, Z12, Z12
 	VMOVAPS      Z0, Z14
 	VMOVAPS      Z0, Z15
-	VFNMADD231PS Z9, Z9, Z12
-	VFNMADD231PS Z8, Z8, Z13
+	VMOVAPS      Z0, Z16
+	VMOVAPS      Z0, Z17
 	VFNMADD231PS Z11, Z11, Z14
 	VFNMADD231PS Z10, Z10, Z15
-	VMULPS       Z5, Z12, Z5
-	VMULPS       Z4, Z13, Z4
+	VFNMADD231PS Z13, Z13, Z16
+	VFNMADD231PS Z12, Z12, Z17
 	VMULPS       Z7, Z14, Z7
 	VMULPS       Z6, Z15, Z6
-	VPSRLD       $0x10, Z5, Z8
-	VPSRLD       $0x10, Z4, Z9
-	VPSRLD       $0x10, Z7, Z10
-	VPSRLD       $0x10, Z6, Z11
-	VPANDD       Z3, Z8, Z8
-	VPANDD       Z3, Z9, Z9
-	VPANDD       Z3, Z10, Z10
-	VPANDD       Z3, Z11, Z11
-	VPADDD       Z2, Z5, Z5
-	VPADDD       Z2, Z4, Z4
-	VPADDD       Z2, Z7, Z7
-	VPADDD       Z2, Z6, Z6
-	VPADDD       Z8, Z5, Z5
-	VPADDD       Z9, Z4, Z4
-	VPADDD       Z10, Z7, Z7
-	VPADDD       Z11, Z6, Z6
-	VPSRLD       $0x10, Z5, Z5
-	VPTERNLOGD   $0xf8, Z1, Z4, Z5
-	VMOVDQU32    Z5, (AX)
-	VPSRLD       $0x10, Z7, Z4
-	VPTERNLOGD   $0xf8, Z1, Z6, Z4
-	VMOVDQU32    Z4, 64(AX)
+	VMULPS       Z9, Z16, Z9
+	VMULPS       Z8, Z17, Z8
+	VMOVAPS      Z2, Z10
+	VPERMI2W     Z6, Z7, Z10
+	VMOVAPS      Z3, Z11
+	VPERMI2W     Z6, Z7, Z11
+	VPTERNLOGD   $0xf8, Z4, Z10, Z11
+	VPCMPUW      $0x06, Z5, Z11, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z10, K1, Z10
+	VMOVDQU32    Z10, (AX)
+	VMOVAPS      Z2, Z6
+	VPERMI2W     Z8, Z9, Z6
+	VMOVAPS      Z3, Z7
+	VPERMI2W     Z8, Z9, Z7
+	VPTERNLOGD   $0xf8, Z4, Z6, Z7
+	VPCMPUW      $0x06, Z5, Z7, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z6, K1, Z6
+	VMOVDQU32    Z6, 64(AX)
 	ADDQ         $+128, AX
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
@@ -11585,15 +11613,15 @@ singles:
 single:
 	VPMOVZXWD    (DX), Z1
 	VPSLLD       $0x10, Z1, Z1
-	VPMOVZXWD    (BX), Z4
-	VPSLLD       $0x10, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFNMADD231PS Z4, Z4, Z5
-	VMULPS       Z1, Z5, Z1
-	VPSRLD       $0x10, Z1, Z4
-	VPANDD       Z3, Z4, Z4
+	VPMOVZXWD    (BX), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VMOVAPS      Z0, Z3
+	VFNMADD231PS Z2, Z2, Z3
+	VMULPS       Z1, Z3, Z1
+	VPSRLD       $0x10, Z1, Z2
+	VPANDD       all_00000001<>+0(SB), Z2, Z2
+	VPADDD       all_00007fff<>+0(SB), Z1, Z1
 	VPADDD       Z2, Z1, Z1
-	VPADDD       Z4, Z1, Z1
 	VPSRLD       $0x10, Z1, Z1
 	VPMOVDW      Z1, (AX)
 	ADDQ         $+32, AX
@@ -11613,14 +11641,14 @@ tail:
 	KMOVQ        SI, K1
 	VPMOVZXWD.Z  (DX), K1, Z1
 	VPSLLD       $0x10, Z1, Z1
-	VPMOVZXWD.Z  (BX), K1, Z4
-	VPSLLD       $0x10, Z4, Z4
+	VPMOVZXWD.Z  (BX), K1, Z2
+	VPSLLD       $0x10, Z2, Z2
 	VMOVAPS      Z0, Z0
-	VFNMADD231PS Z4, Z4, Z0
+	VFNMADD231PS Z2, Z2, Z0
 	VMULPS       Z1, Z0, Z0
 	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z3, Z1, Z1
-	VPADDD       Z2, Z0, Z0
+	VPANDD       all_00000001<>+0(SB), Z1, Z1
+	VPADDD       all_00007fff<>+0(SB), Z0, Z0
 	VPADDD       Z1, Z0, Z0
 	VPSRLD       $0x10, Z0, Z0
 	VPMOVDW      Z0, K1, (AX)
@@ -13101,17 +13129,14 @@ groups:
 	VFIXUPIMMPS $0x00, Z13, Z16, Z19
 	VMULPS      Z15, Z18, Z15
 	VMULPS      Z14, Z19, Z14
-	VPSRLD      $0x10, Z15, Z16
-	VPSRLD      $0x10, Z14, Z17
-	VPANDD      all_00000001<>+0(SB), Z16, Z16
-	VPANDD      all_00000001<>+0(SB), Z17, Z17
-	VPADDD      all_00007fff<>+0(SB), Z15, Z15
-	VPADDD      all_00007fff<>+0(SB), Z14, Z14
-	VPADDD      Z16, Z15, Z15
-	VPADDD      Z17, Z14, Z14
-	VPSRLD      $0x10, Z15, Z15
-	VPTERNLOGD  $0xf8, all_ffff0000<>+0(SB), Z14, Z15
-	VMOVDQU32   Z15, (AX)
+	VMOVUPS     upperWords_16<>+0(SB), Z16
+	VPERMI2W    Z14, Z15, Z16
+	VMOVUPS     lowerWords_16<>+0(SB), Z17
+	VPERMI2W    Z14, Z15, Z17
+	VPTERNLOGD  $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW     $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW      all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32   Z16, (AX)
 	ADDQ        $+64, AX
 	ADDQ        $+64, DX
 	ADDQ        $+64, BX
@@ -14556,17 +14581,14 @@ groups:
 	VFIXUPIMMPS  $0x00, all_00330000<>+0(SB), Z18, Z21
 	VMULPS       Z17, Z20, Z17
 	VMULPS       Z16, Z21, Z16
-	VPSRLD       $0x10, Z17, Z18
-	VPSRLD       $0x10, Z16, Z19
-	VPANDD       all_00000001<>+0(SB), Z18, Z18
-	VPANDD       all_00000001<>+0(SB), Z19, Z19
-	VPADDD       all_00007fff<>+0(SB), Z17, Z17
-	VPADDD       all_00007fff<>+0(SB), Z16, Z16
-	VPADDD       Z18, Z17, Z17
-	VPADDD       Z19, Z16, Z16
-	VPSRLD       $0x10, Z17, Z17
-	VPTERNLOGD   $0xf8, all_ffff0000<>+0(SB), Z16, Z17
-	VMOVDQU32    Z17, (AX)
+	VMOVUPS      upperWords_16<>+0(SB), Z18
+	VPERMI2W     Z16, Z17, Z18
+	VMOVUPS      lowerWords_16<>+0(SB), Z19
+	VPERMI2W     Z16, Z17, Z19
+	VPTERNLOGD   $0xf8, all_00010001<>+0(SB), Z18, Z19
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z19, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z18, K1, Z18
+	VMOVDQU32    Z18, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, BX
@@ -15767,8 +15789,9 @@ TEXT ·siluBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      powers_33_16<>+0(SB), Z10
 	VBROADCASTSS all_00330000<>+0(SB), Z11
 	VBROADCASTSS all_ffff0000<>+0(SB), Z12
-	VBROADCASTSS all_00007fff<>+0(SB), Z13
-	VBROADCASTSS all_00000001<>+0(SB), Z14
+	VMOVUPS      upperWords_16<>+0(SB), Z13
+	VMOVUPS      lowerWords_16<>+0(SB), Z14
+	VMOVUPS      all_00010001<>+0(SB), Z15
 	MOVQ         (DI), CX
 	MOVQ         8(DI), AX
 	MOVQ         24(DI), DX
@@ -15778,75 +15801,72 @@ TEXT ·siluBackwardBF16AVX512<>(SB), NOSPLIT|NOFRAME, $0
 	PCALIGN      $0x40
 
 groups:
-	VMOVDQU32    (DX), Z15
-	VPSLLD       $0x10, Z15, Z16
-	VPANDD       Z12, Z15, Z15
-	VMOVDQU32    (BX), Z17
-	VPSLLD       $0x10, Z17, Z18
-	VPANDD       Z12, Z17, Z17
-	VMINPS       Z18, Z1, Z19
-	VMINPS       Z17, Z1, Z20
-	VMAXPS       Z19, Z0, Z19
+	VMOVDQU32    (DX), Z16
+	VPSLLD       $0x10, Z16, Z17
+	VPANDD       Z12, Z16, Z16
+	VMOVDQU32    (BX), Z18
+	VPSLLD       $0x10, Z18, Z19
+	VPANDD       Z12, Z18, Z18
+	VMINPS       Z19, Z1, Z20
+	VMINPS       Z18, Z1, Z21
 	VMAXPS       Z20, Z0, Z20
-	VMOVAPS      Z19, Z21
+	VMAXPS       Z21, Z0, Z21
 	VMOVAPS      Z20, Z22
-	VMOVAPS      Z3, Z23
+	VMOVAPS      Z21, Z23
 	VMOVAPS      Z3, Z24
-	VFMADD231PS  Z4, Z21, Z23
+	VMOVAPS      Z3, Z25
 	VFMADD231PS  Z4, Z22, Z24
-	VSUBPS       Z3, Z23, Z25
+	VFMADD231PS  Z4, Z23, Z25
 	VSUBPS       Z3, Z24, Z26
-	VFNMADD231PS Z5, Z25, Z21
+	VSUBPS       Z3, Z25, Z27
 	VFNMADD231PS Z5, Z26, Z22
-	VFNMADD231PS Z6, Z25, Z21
+	VFNMADD231PS Z5, Z27, Z23
 	VFNMADD231PS Z6, Z26, Z22
-	VMULPS       Z2, Z19, Z19
+	VFNMADD231PS Z6, Z27, Z23
 	VMULPS       Z2, Z20, Z20
-	VPERMPS      Z10, Z23, Z25
+	VMULPS       Z2, Z21, Z21
 	VPERMPS      Z10, Z24, Z26
-	VPSLLD       $0x13, Z23, Z23
+	VPERMPS      Z10, Z25, Z27
 	VPSLLD       $0x13, Z24, Z24
-	VPADDD       Z23, Z25, Z23
+	VPSLLD       $0x13, Z25, Z25
 	VPADDD       Z24, Z26, Z24
-	VMULPS       Z21, Z23, Z25
+	VPADDD       Z25, Z27, Z25
 	VMULPS       Z22, Z24, Z26
-	VMOVAPS      Z9, Z27
+	VMULPS       Z23, Z25, Z27
 	VMOVAPS      Z9, Z28
-	VFMADD213PS  Z8, Z21, Z27
+	VMOVAPS      Z9, Z29
 	VFMADD213PS  Z8, Z22, Z28
-	VFMADD213PS  Z7, Z21, Z27
+	VFMADD213PS  Z8, Z23, Z29
 	VFMADD213PS  Z7, Z22, Z28
-	VFMADD231PS  Z27, Z25, Z23
+	VFMADD213PS  Z7, Z23, Z29
 	VFMADD231PS  Z28, Z26, Z24
-	VADDPS       Z2, Z23, Z21
+	VFMADD231PS  Z29, Z27, Z25
 	VADDPS       Z2, Z24, Z22
-	VMOVAPS      Z7, Z25
+	VADDPS       Z2, Z25, Z23
 	VMOVAPS      Z7, Z26
-	VDIVPS       Z21, Z25, Z21
+	VMOVAPS      Z7, Z27
 	VDIVPS       Z22, Z26, Z22
-	VMOVAPS      Z7, Z25
+	VDIVPS       Z23, Z27, Z23
 	VMOVAPS      Z7, Z26
-	VFMADD231PS  Z21, Z19, Z25
+	VMOVAPS      Z7, Z27
 	VFMADD231PS  Z22, Z20, Z26
-	VMULPS       Z25, Z23, Z19
+	VFMADD231PS  Z23, Z21, Z27
 	VMULPS       Z26, Z24, Z20
-	VMULPS       Z21, Z19, Z19
+	VMULPS       Z27, Z25, Z21
 	VMULPS       Z22, Z20, Z20
-	VFIXUPIMMPS  $0x00, Z11, Z18, Z19
-	VFIXUPIMMPS  $0x00, Z11, Z17, Z20
-	VMULPS       Z16, Z19, Z16
-	VMULPS       Z15, Z20, Z15
-	VPSRLD       $0x10, Z16, Z17
-	VPSRLD       $0x10, Z15, Z18
-	VPANDD       Z14, Z17, Z17
-	VPANDD       Z14, Z18, Z18
-	VPADDD       Z13, Z16, Z16
-	VPADDD       Z13, Z15, Z15
-	VPADDD       Z17, Z16, Z16
-	VPADDD       Z18, Z15, Z15
-	VPSRLD       $0x10, Z16, Z16
-	VPTERNLOGD   $0xf8, Z12, Z15, Z16
-	VMOVDQU32    Z16, (AX)
+	VMULPS       Z23, Z21, Z21
+	VFIXUPIMMPS  $0x00, Z11, Z19, Z20
+	VFIXUPIMMPS  $0x00, Z11, Z18, Z21
+	VMULPS       Z17, Z20, Z17
+	VMULPS       Z16, Z21, Z16
+	VMOVAPS      Z13, Z18
+	VPERMI2W     Z16, Z17, Z18
+	VMOVAPS      Z14, Z19
+	VPERMI2W     Z16, Z17, Z19
+	VPTERNLOGD   $0xf8, Z15, Z18, Z19
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z19, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z18, K1, Z18
+	VMOVDQU32    Z18, (AX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, BX
@@ -15860,38 +15880,38 @@ singles:
 single:
 	VPMOVZXWD    (DX), Z12
 	VPSLLD       $0x10, Z12, Z12
-	VPMOVZXWD    (BX), Z15
-	VPSLLD       $0x10, Z15, Z15
-	VMINPS       Z15, Z1, Z16
-	VMAXPS       Z16, Z0, Z16
-	VMOVAPS      Z16, Z17
-	VMOVAPS      Z3, Z18
-	VFMADD231PS  Z4, Z17, Z18
-	VSUBPS       Z3, Z18, Z19
-	VFNMADD231PS Z5, Z19, Z17
-	VFNMADD231PS Z6, Z19, Z17
-	VMULPS       Z2, Z16, Z16
-	VPERMPS      Z10, Z18, Z19
-	VPSLLD       $0x13, Z18, Z18
-	VPADDD       Z18, Z19, Z18
-	VMULPS       Z17, Z18, Z19
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z8, Z17, Z20
-	VFMADD213PS  Z7, Z17, Z20
-	VFMADD231PS  Z20, Z19, Z18
-	VADDPS       Z2, Z18, Z17
-	VMOVAPS      Z7, Z19
-	VDIVPS       Z17, Z19, Z17
-	VMOVAPS      Z7, Z19
-	VFMADD231PS  Z17, Z16, Z19
-	VMULPS       Z19, Z18, Z16
-	VMULPS       Z17, Z16, Z16
-	VFIXUPIMMPS  $0x00, Z11, Z15, Z16
-	VMULPS       Z12, Z16, Z12
-	VPSRLD       $0x10, Z12, Z15
-	VPANDD       Z14, Z15, Z15
+	VPMOVZXWD    (BX), Z13
+	VPSLLD       $0x10, Z13, Z13
+	VMINPS       Z13, Z1, Z14
+	VMAXPS       Z14, Z0, Z14
+	VMOVAPS      Z14, Z15
+	VMOVAPS      Z3, Z16
+	VFMADD231PS  Z4, Z15, Z16
+	VSUBPS       Z3, Z16, Z17
+	VFNMADD231PS Z5, Z17, Z15
+	VFNMADD231PS Z6, Z17, Z15
+	VMULPS       Z2, Z14, Z14
+	VPERMPS      Z10, Z16, Z17
+	VPSLLD       $0x13, Z16, Z16
+	VPADDD       Z16, Z17, Z16
+	VMULPS       Z15, Z16, Z17
+	VMOVAPS      Z9, Z18
+	VFMADD213PS  Z8, Z15, Z18
+	VFMADD213PS  Z7, Z15, Z18
+	VFMADD231PS  Z18, Z17, Z16
+	VADDPS       Z2, Z16, Z15
+	VMOVAPS      Z7, Z17
+	VDIVPS       Z15, Z17, Z15
+	VMOVAPS      Z7, Z17
+	VFMADD231PS  Z15, Z14, Z17
+	VMULPS       Z17, Z16, Z14
+	VMULPS       Z15, Z14, Z14
+	VFIXUPIMMPS  $0x00, Z11, Z13, Z14
+	VMULPS       Z12, Z14, Z12
+	VPSRLD       $0x10, Z12, Z13
+	VPANDD       all_00000001<>+0(SB), Z13, Z13
+	VPADDD       all_00007fff<>+0(SB), Z12, Z12
 	VPADDD       Z13, Z12, Z12
-	VPADDD       Z15, Z12, Z12
 	VPSRLD       $0x10, Z12, Z12
 	VPMOVDW      Z12, (AX)
 	ADDQ         $+32, AX
@@ -15911,19 +15931,19 @@ tail:
 	KMOVQ        SI, K1
 	VPMOVZXWD.Z  (DX), K1, Z12
 	VPSLLD       $0x10, Z12, Z12
-	VPMOVZXWD.Z  (BX), K1, Z15
-	VPSLLD       $0x10, Z15, Z15
-	VMINPS       Z15, Z1, Z1
+	VPMOVZXWD.Z  (BX), K1, Z13
+	VPSLLD       $0x10, Z13, Z13
+	VMINPS       Z13, Z1, Z1
 	VMAXPS       Z1, Z0, Z0
 	VMOVAPS      Z0, Z1
-	VMOVAPS      Z3, Z16
-	VFMADD231PS  Z4, Z1, Z16
-	VSUBPS       Z3, Z16, Z3
+	VMOVAPS      Z3, Z14
+	VFMADD231PS  Z4, Z1, Z14
+	VSUBPS       Z3, Z14, Z3
 	VFNMADD231PS Z5, Z3, Z1
 	VFNMADD231PS Z6, Z3, Z1
 	VMULPS       Z2, Z0, Z0
-	VPERMPS      Z10, Z16, Z3
-	VPSLLD       $0x13, Z16, Z4
+	VPERMPS      Z10, Z14, Z3
+	VPSLLD       $0x13, Z14, Z4
 	VPADDD       Z4, Z3, Z3
 	VMULPS       Z1, Z3, Z4
 	VMOVAPS      Z9, Z5
@@ -15937,11 +15957,11 @@ tail:
 	VFMADD231PS  Z1, Z0, Z2
 	VMULPS       Z2, Z3, Z0
 	VMULPS       Z1, Z0, Z0
-	VFIXUPIMMPS  $0x00, Z11, Z15, Z0
+	VFIXUPIMMPS  $0x00, Z11, Z13, Z0
 	VMULPS       Z12, Z0, Z0
 	VPSRLD       $0x10, Z0, Z1
-	VPANDD       Z14, Z1, Z1
-	VPADDD       Z13, Z0, Z0
+	VPANDD       all_00000001<>+0(SB), Z1, Z1
+	VPADDD       all_00007fff<>+0(SB), Z0, Z0
 	VPADDD       Z1, Z0, Z0
 	VPSRLD       $0x10, Z0, Z0
 	VPMOVDW      Z0, K1, (AX)
@@ -17095,28 +17115,22 @@ groups:
 	VMULPS       Z27, Z18, Z17
 	VMULPS       Z15, Z20, Z15
 	VMULPS       Z14, Z21, Z14
-	VPSRLD       $0x10, Z16, Z18
-	VPSRLD       $0x10, Z17, Z19
-	VPANDD       all_00000001<>+0(SB), Z18, Z18
-	VPANDD       all_00000001<>+0(SB), Z19, Z19
-	VPADDD       all_00007fff<>+0(SB), Z16, Z16
-	VPADDD       all_00007fff<>+0(SB), Z17, Z17
-	VPADDD       Z18, Z16, Z16
-	VPADDD       Z19, Z17, Z17
-	VPSRLD       $0x10, Z16, Z16
-	VPTERNLOGD   $0xf8, Z13, Z17, Z16
-	VMOVDQU32    Z16, (AX)
-	VPSRLD       $0x10, Z15, Z16
-	VPSRLD       $0x10, Z14, Z17
-	VPANDD       all_00000001<>+0(SB), Z16, Z16
-	VPANDD       all_00000001<>+0(SB), Z17, Z17
-	VPADDD       all_00007fff<>+0(SB), Z15, Z15
-	VPADDD       all_00007fff<>+0(SB), Z14, Z14
-	VPADDD       Z16, Z15, Z15
-	VPADDD       Z17, Z14, Z14
-	VPSRLD       $0x10, Z15, Z15
-	VPTERNLOGD   $0xf8, Z13, Z14, Z15
-	VMOVDQU32    Z15, (DX)
+	VMOVUPS      upperWords_16<>+0(SB), Z18
+	VPERMI2W     Z17, Z16, Z18
+	VMOVUPS      lowerWords_16<>+0(SB), Z19
+	VPERMI2W     Z17, Z16, Z19
+	VPTERNLOGD   $0xf8, all_00010001<>+0(SB), Z18, Z19
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z19, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z18, K1, Z18
+	VMOVDQU32    Z18, (AX)
+	VMOVUPS      upperWords_16<>+0(SB), Z16
+	VPERMI2W     Z14, Z15, Z16
+	VMOVUPS      lowerWords_16<>+0(SB), Z17
+	VPERMI2W     Z14, Z15, Z17
+	VPTERNLOGD   $0xf8, all_00010001<>+0(SB), Z16, Z17
+	VPCMPUW      $0x06, all_80008000<>+0(SB), Z17, K1
+	VPSUBW       all_ffffffff<>+0(SB), Z16, K1, Z16
+	VMOVDQU32    Z16, (DX)
 	ADDQ         $+64, AX
 	ADDQ         $+64, DX
 	ADDQ         $+64, BX

@@ -111,7 +111,7 @@ func generate(k kernel, f vec.Format, s vec.ISA) string {
 		if k.near != nil {
 			r.bound, r.nearBody = k.near(a) // first, so that its constants have registers
 		}
-		r.body, r.codec = k.setup(a), a.NewCodec(f)
+		r.body, r.codec = k.setup(a), a.NewCodec(f).Kept()
 	}
 	r.loadArguments()
 	r.emit()

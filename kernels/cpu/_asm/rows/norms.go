@@ -13,7 +13,9 @@ var rmsNorm = kernel{"RMSNorm", []part{{
 		"r := 1 / sqrt(sum/count + epsilon)",
 		"for i := range x { y[i] = x[i] * r * gain[i] }",
 	},
+	constants: map[vec.ISA]int{vec.AVX512: 8},
 	emit: func(r *routine) {
+		r.codec = r.codec.Kept()
 		x, y, gain := r.row(offsetX), r.row(offsetY), r.shared(offsetGain)
 		r.each(func() {
 			sum := r.NewSum(plainGroup)
@@ -64,7 +66,9 @@ var layerNorm = kernel{"LayerNorm", []part{{
 		"for i := range x { d := x[i] - mean; squares += d * d }; r := 1 / sqrt(squares/count + epsilon)",
 		"for i := range x { y[i] = (x[i] - mean) * r * gain[i] + bias[i] }",
 	},
+	constants: map[vec.ISA]int{vec.AVX512: 8},
 	emit: func(r *routine) {
+		r.codec = r.codec.Kept()
 		x, y, gain, bias := r.row(offsetX), r.row(offsetY), r.shared(offsetGain), r.shared(offsetBias)
 		r.each(func() {
 			m := r.centred(momentsGroup(r.ISA), x, func(vec.Lanes, vec.V) {})

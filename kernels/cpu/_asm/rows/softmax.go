@@ -52,8 +52,10 @@ var softmaxRows = part{
 		"for i := range x { scratch[i] = exp(x[i] - top); sum += scratch[i] }",
 		"for i := range x { y[i] = scratch[i] * (1 / sum) }",
 	},
-	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 12},
+	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 11},
 	emit: func(r *routine) {
+		group, exp := expGroup(r.ISA), newPower(r.Asm)
+		r.codec = r.codec.Kept()
 		x, y := r.row(offsetX), r.row(offsetY)
 		scratch := y // where it has room for float32
 		streams := []*vec.Stream{y}
@@ -61,7 +63,6 @@ var softmaxRows = part{
 			scratch = r.shared32(offsetScratch)
 			streams = append(streams, scratch)
 		}
-		group, exp := expGroup(r.ISA), newPower(r.Asm)
 		r.each(func() {
 			top, sum := r.Everywhere(r.top(x)), r.NewSum(group)
 			r.Pass(group, func(l vec.Lanes) {
@@ -84,7 +85,7 @@ var softmaxTop = part{
 
 var softmaxSum = part{
 	name: "Sum", loop: []string{"for i := range x { sum += exp(x[i] - top) * 1<<60 }"},
-	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 12},
+	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 11},
 	emit: func(r *routine) {
 		x, group, exp := r.row(offsetX), expGroup(r.ISA), newPower(r.Asm)
 		top, sum := r.Everywhere(gen.Field(offsetTop)), r.NewSum(group)
@@ -95,7 +96,7 @@ var softmaxSum = part{
 
 var softmaxShare = part{
 	name: "Share", loop: []string{"for i := range x { y[i] = exp(x[i] - top) * 1<<60 * scale }"},
-	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 12},
+	constants: map[vec.ISA]int{vec.AVX2: 2, vec.AVX512: 11},
 	emit: func(r *routine) {
 		x, y, group, exp := r.row(offsetX), r.row(offsetY), expGroup(r.ISA), newPower(r.Asm)
 		top, scale := r.Everywhere(gen.Field(offsetTop)), r.Everywhere(gen.Field(offsetScale))
@@ -108,7 +109,9 @@ var softmaxBackward = kernel{"SoftmaxBackward", []part{{
 		"for i := range y { dot += y[i] * dy[i] }",
 		"for i := range y { dx[i] = y[i] * (dy[i] - dot) }",
 	},
+	constants: map[vec.ISA]int{vec.AVX512: 8},
 	emit: func(r *routine) {
+		r.codec = r.codec.Kept()
 		y, dy, dx := r.row(offsetY), r.row(offsetDY), r.row(offsetDX)
 		r.each(func() {
 			sum := r.NewSum(plainGroup)

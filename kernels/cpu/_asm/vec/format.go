@@ -41,13 +41,51 @@ type Codec struct {
 	*Asm
 	Format
 	upper, half, one Const
+	pairs            *pairs // those that are kept, or nil
+}
+
+// pairs are what two vectors are rounded with at once where there are masks.
+type pairs struct {
+	upper, lower        Const // the words that go to memory, and those that are rounded off, in the order of the former
+	odd, middle, ones16 Const
 }
 
 // NewCodec asks for the constants of a format.
 func (a *Asm) NewCodec(f Format) Codec {
 	c := Codec{Asm: a, Format: f}
 	if f.kind == brain {
-		c.upper, c.half, c.one = a.Int(0xffff0000), a.Int(0x7fff), a.Int(1)
+		c.upper = a.Int(0xffff0000)
+		if a.Masks {
+			c.half, c.one = Const{constant(0x7fff)}, Const{constant(1)} // the registers are for others
+		} else {
+			c.half, c.one = a.Int(0x7fff), a.Int(1)
+		}
+	}
+	return c
+}
+
+// newPairs leaves them in memory: each is used once for two vectors.
+func newPairs() *pairs {
+	upper, lower := make([]uint32, AVX512.Lanes()), make([]uint32, AVX512.Lanes())
+	for i := range uint32(len(upper)) {
+		const second = 32 // the first word of the second vector
+		lower[i] = 2*i | (second+2*i)<<16
+		upper[i] = lower[i] + 0x00010001
+	}
+	return &pairs{
+		upper: Const{table("upperWords", upper)}, lower: Const{table("lowerWords", lower)},
+		odd: Const{constant(0x00010001)}, middle: Const{constant(0x80008000)}, ones16: Const{constant(0xffffffff)},
+	}
+}
+
+// Kept is c with what it rounds pairs by in registers, as far as some are left: for a loop that loads much besides.
+func (c Codec) Kept() Codec {
+	if c.kind != brain || !c.Masks {
+		return c
+	}
+	c.pairs = newPairs()
+	for _, p := range []*Const{&c.pairs.upper, &c.pairs.lower, &c.pairs.odd, &c.pairs.middle, &c.pairs.ones16} {
+		*p = c.kept(*p)
 	}
 	return c
 }
@@ -158,16 +196,38 @@ func (c Codec) storeWords(v reg.VecVirtual, m Mem) {
 }
 
 func (c Codec) storePairs(v V, base reg.Register) {
+	if c.Masks {
+		for i := 0; i < len(v); i += 2 {
+			c.move(c.roundedPair(v[i], v[i+1]), c.at(base, i))
+		}
+		return
+	}
 	r := c.rounded(v)
 	for i := 0; i < len(r); i += 2 {
 		even, odd := c.ShiftRight(r[i:i+1], 16)[0], r[i+1]
-		if c.Masks {
-			VPTERNLOGD(U8(0xf8), c.upper.op, odd, even) // even | odd & upper
-		} else {
-			VPBLENDW(U8(0xaa), odd, even, even)
-		}
+		VPBLENDW(U8(0xaa), odd, even, even)
 		c.move(even, c.at(base, i))
 	}
+}
+
+// roundedPair has the elements of even and odd by turns, rounded as by rounded: an upper half is one more where the lower half is above
+// the middle, and where it is the middle and the upper half odd.
+func (c Codec) roundedPair(even, odd reg.VecVirtual) reg.VecVirtual {
+	p := c.pairs
+	if p == nil {
+		p = newPairs()
+	}
+	halves := func(which Const) reg.VecVirtual {
+		h := c.Copy(which, 1)[0]
+		VPERMI2W(odd, even, h)
+		return h
+	}
+	upper, lower := halves(p.upper), halves(p.lower)
+	VPTERNLOGD(U8(0xf8), p.odd.op, upper, lower) // lower | upper & odd
+	mask := K()
+	VPCMPUW(U8(6), p.middle.op, lower, mask) // above
+	VPSUBW(p.ones16.op, upper, mask, upper)
+	return upper
 }
 
 // LoadMasked loads the lanes of mask and zeroes the others; masked-off bytes are not touched, so that they

@@ -121,6 +121,21 @@ func (a *Asm) Table(name string, values []float64) Const {
 }
 
 func (a *Asm) bitTable(name string, bits []uint32) Const {
+	return a.kept(Const{table(name, bits)})
+}
+
+// kept is c, which lies in memory, in a register if one is left for it.
+func (a *Asm) kept(c Const) Const {
+	if a.spare == 0 {
+		return c
+	}
+	a.spare--
+	v := a.New(1)
+	VMOVUPS(c.op, v[0])
+	return Const{v[0]}
+}
+
+func table(name string, bits []uint32) Mem {
 	name = strings.ReplaceAll(fmt.Sprintf("%s_%d", name, len(bits)), "-", "m")
 	m, ok := tables[name]
 	if !ok {
@@ -130,13 +145,7 @@ func (a *Asm) bitTable(name string, bits []uint32) Const {
 		}
 		tables[name] = m
 	}
-	if a.spare == 0 {
-		return Const{m}
-	}
-	a.spare--
-	v := a.New(1)
-	VMOVUPS(m, v[0])
-	return Const{v[0]}
+	return m
 }
 
 // each emits f for each vector, with a fresh register.
