@@ -35,11 +35,11 @@ type tail struct {
 	half, sign    vec.Const
 }
 
-func newTail(a *vec.Asm) tail {
+func newTail(a *vec.Asm, exponent int) tail {
 	const rate = -math.Log2E / 2
 	return tail{
 		Asm: a, farthest: a.Float(15), // beyond, Φ(-a) and a·Φ(-a) are 0
-		exp: a.NewScaledExp(vec.Two, vec.OfExp, tailExponent), unscale: a.Float(1.0 / (1 << tailExponent)), signless: a.Int(signless),
+		exp: a.NewScaledExp(vec.Two, vec.OfExp, exponent), unscale: a.Float(math.Ldexp(1, -exponent)), signless: a.Int(signless),
 		rate: a.Float(rate), rateLow: a.Float(rate - float64(float32(rate))),
 		one: a.Float(1), scale: a.Float(tailScale),
 		half: a.Float(0.5), sign: a.Int(signBit), terms: a.Floats(tailTerms...),
@@ -61,19 +61,26 @@ func (t tail) of(x vec.V) (size, a vec.V, r vec.Reduced, ratio vec.V) {
 	return size, a, r, t.Mul(t.Poly(t.Mul(a, u), t.terms), u)
 }
 
-// gelu-erf is max(x, 0) - |x|·Φ(-|x|).
+// gelu-erf is max(x, 0) - |x|·Φ(-|x|), near 0 and far from it the same to the last bit.
 var geluErf = kernel{
 	name: "GELUErf", outputs: 1, inputs: 1,
 	loop:  []string{"y = x/2·(1 + erf(x/√2)) // NaN at -Inf"},
 	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {3, 8}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
-		t := newTail(a)
+		t, zero, infinities := newTail(a, tailExponent), a.Float(0), a.NewInfinities(false)
 		return func(in []vec.V) []vec.V {
-			size, clamped, r, ratio := t.of(in[0])
+			_, clamped, r, ratio := t.of(in[0])
 			below := t.Mul(t.Mul(t.Mul(ratio, clamped), t.exp.Value(r)), t.unscale)
-			// x/2 + |x|/2 is max(x, 0), and NaN at -Inf.
-			positive := t.MulAdd(size, t.half, t.Mul(in[0], t.half))
-			y := t.Sub(positive, below)
+			y := t.NaNAt(infinities, in[0], t.Sub(t.AtLeast(in[0], zero), below))
+			return []vec.V{t.Or(y, t.And(in[0], t.sign))}
+		}
+	},
+	near: func(a *vec.Asm) (vec.Bound, func([]vec.V) []vec.V) {
+		const most = 12 // |x|·Φ(-|x|) is a normal number as it is
+		t, zero := newTail(a, 0), a.Float(0)
+		return a.NewBound(most), func(in []vec.V) []vec.V {
+			_, size, r, ratio := t.of(in[0])
+			y := t.Sub(t.AtLeast(in[0], zero), t.Mul(t.Mul(ratio, size), t.exp.Value(r)))
 			return []vec.V{t.Or(y, t.And(in[0], t.sign))}
 		}
 	},
@@ -86,7 +93,7 @@ var geluErfBackward = kernel{
 	loop:  []string{"dx = dy·((1 + erf(x/√2))/2 + x·exp(-x²/2)/√(2π)) // NaN where x is infinite"},
 	shape: map[vec.ISA]shape{vec.AVX2: {1, 6}, vec.AVX512: {2, 16}},
 	setup: func(a *vec.Asm) func([]vec.V) []vec.V {
-		t := newTail(a)
+		t := newTail(a, tailExponent)
 		density := a.Float(1 / (math.Sqrt2 * math.SqrtPi))
 		infinities := a.NewInfinities(true)
 		return func(in []vec.V) []vec.V {
