@@ -44,6 +44,15 @@ func TestVerifySeesEveryElementOfAnIntegerProduct(t *testing.T) {
 				x.c[i] -= wrong
 			}
 		}
+		for i := range x.c { // each in the place of the first of its row
+			if j := i - i%x.N; i > j && x.c[i] != x.c[j] {
+				x.c[i], x.c[j] = x.c[j], x.c[i]
+				if x.verify(random) == nil {
+					t.Errorf("%+v: elements %d and %d are in each other's place unseen", x.Product, j, i)
+				}
+				x.c[i], x.c[j] = x.c[j], x.c[i]
+			}
+		}
 	}
 }
 

@@ -121,6 +121,33 @@ func TestRunPanicsOnShortSlices(t *testing.T) {
 	}
 }
 
+// TestProductsAreStoredAsTheirKernelSays: C = A·B with m = 2, n = 1, k = 3, by hand. Whoever takes the orientation of operands from
+// ProductOf would not notice that it is another one.
+func TestProductsAreStoredAsTheirKernelSays(t *testing.T) {
+	p := NewPool(1)
+	defer p.Close()
+	rows, columns := []float32{1, 2, 3, 4, 5, 6}, []float32{1, 4, 2, 5, 3, 6} // A by rows, and by columns: as Aᵀ
+	for _, c := range []struct {
+		kernel kernels.Kernel
+		a, b   []float32
+		m, n   int
+		want   []float32
+	}{
+		{kernels.GEMM, rows, []float32{1, 10, 100}, 2, 1, []float32{321, 654}},
+		{kernels.GEMMTN, columns, []float32{1, 10, 100}, 2, 1, []float32{321, 654}},
+		{kernels.GEMMNT, []float32{1, 10, 100}, rows, 1, 2, []float32{321, 654}}, // B is k x n, stored by columns
+		{kernels.GEMM, []float32{1, 10, 100}, columns, 1, 2, []float32{321, 654}},
+		{kernels.GEMMTT, columns, []float32{1, 10, 100}, 2, 1, []float32{321, 654}},
+		{kernels.GEMMTT, []float32{1, 10, 100}, rows, 1, 2, []float32{321, 654}},
+	} {
+		got := make([]float32, len(c.want))
+		multiply(t, goGEMM(t), p, got, c.a, c.b, ProductOf(kernels.Spec{Kernel: c.kernel, Shape: kernels.Shape{M: c.m, N: c.n, K: 3}}))
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v x %v is %v, want %v", c.kernel, c.a, c.b, got, c.want)
+		}
+	}
+}
+
 // TestRunPanicsWhereCOverlapsAnOperand, by a single element at either end.
 func TestRunPanicsWhereCOverlapsAnOperand(t *testing.T) {
 	p := NewPool(1)
