@@ -69,20 +69,10 @@ func Pattern[T Element](d Data, seed uint64, n int) []T {
 }
 
 func element[T Element](v float64) T {
-	var t T
-	switch p := any(&t).(type) {
-	case *float32:
-		*p = float32(v)
-	case *float64:
-		*p = v
-	case *kernels.Float16:
-		*p = kernels.ToFloat16(float32(v))
-	case *kernels.BFloat16:
-		*p = kernels.ToBFloat16(float32(v))
-	case *int8:
-		*p = int8(math.RoundToEven(max(-127, min(127, v))))
+	if _, whole := any(*new(T)).(int8); whole {
+		v = math.RoundToEven(max(-127, min(127, v)))
 	}
-	return t
+	return kernels.Rounded[T](v)
 }
 
 // int8Scales quantise data symmetrically: randn is cut off at 4 standard deviations.

@@ -23,3 +23,24 @@ func Value[T Element](x T) float64 {
 	}
 	panic("an element of no such type") // Element lists them
 }
+
+// Rounded is v as an element: of 16 bits by way of float32, as every engine rounds. As an integer, v must be one
+// that the type holds.
+func Rounded[T Element](v float64) T {
+	var x T
+	switch p := any(&x).(type) {
+	case *float32:
+		*p = float32(v)
+	case *float64:
+		*p = v
+	case *Float16:
+		*p = ToFloat16(float32(v))
+	case *BFloat16:
+		*p = ToBFloat16(float32(v))
+	case *int8:
+		*p = int8(v)
+	case *int32:
+		*p = int32(v)
+	}
+	return x
+}

@@ -39,29 +39,10 @@ func adamwG(i int) float64 { return math.Abs(wave(i, 2)) + 0.125 }
 func adamwM(i int) float64 { return math.Abs(wave(i, 3)) / 8 }
 func adamwV(i int) float64 { return wave(i, 4) * wave(i, 4) / 16 }
 
-func stored[T kernels.Element](v float64) T {
-	var x T
-	switch p := any(&x).(type) {
-	case *float64:
-		*p = v
-	case *float32:
-		*p = float32(v)
-	case *kernels.Float16:
-		*p = kernels.ToFloat16(float32(v))
-	case *kernels.BFloat16:
-		*p = kernels.ToBFloat16(float32(v))
-	case *int8:
-		*p = int8(v)
-	case *int32:
-		*p = int32(v)
-	}
-	return x
-}
-
 // fill sets x[i] to f(i).
 func fill[T kernels.Element](x []T, f func(i int) float64) {
 	for i := range x {
-		x[i] = stored[T](f(i))
+		x[i] = kernels.Rounded[T](f(i))
 	}
 }
 

@@ -62,7 +62,7 @@ func adamWGo[T Float](p, m, v []float32, w, g []T, s AdamWStep) {
 		update := s.Correct1 * m[i] / (s.Correct2*float32(math.Sqrt(float64(v[i]))) + s.Epsilon)
 		p[i] -= s.Rate * (s.Decay*p[i] + update)
 		if w != nil {
-			store(&w[i], float64(p[i]))
+			w[i] = kernels.Rounded[T](float64(p[i]))
 		}
 	}
 }

@@ -993,25 +993,27 @@ done:
 	RET
 
 // func copyFP64AVX512(dst *float64, src *float64, n int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·copyFP64AVX512(SB), NOSPLIT, $0-24
-	MOVQ      dst+0(FP), AX
-	MOVQ      src+8(FP), DX
-	MOVQ      n+16(FP), BX
-	MOVQ      AX, SI
-	NEGQ      SI
-	ANDQ      $0x0000003f, SI
-	SHRQ      $0x03, SI
-	CMPQ      BX, SI
-	CMOVQLT   BX, SI
-	SUBQ      SI, BX
-	TESTQ     SI, SI
-	JZ        headDone
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    n+16(FP), BX
+	MOVQ    AX, SI
+	NEGQ    SI
+	ANDQ    $0x0000003f, SI
+	SHRQ    $0x03, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+	TESTQ   SI, SI
+	JZ      headDone
+
+	// mask = 1<<n - 1
 	MOVQ      SI, CX
 	MOVQ      $0x00000001, DI
 	SHLQ      CL, DI
 	DECQ      DI
-	KMOVW     DI, K1
+	KMOVQ     DI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD   Z0, K1, (AX)
 	LEAQ      (AX)(SI*8), AX
@@ -1050,14 +1052,16 @@ vector:
 	JGE     vector
 
 last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
+	ADDQ  $0x08, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      BX, CX
 	MOVQ      $0x00000001, SI
 	SHLQ      CL, SI
 	DECQ      SI
-	KMOVW     SI, K1
+	KMOVQ     SI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD   Z0, K1, (AX)
 	LEAQ      (AX)(BX*8), AX
@@ -1068,25 +1072,27 @@ restDone:
 	RET
 
 // func copyFP64NTAVX512(dst *float64, src *float64, n int)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·copyFP64NTAVX512(SB), NOSPLIT, $0-24
-	MOVQ      dst+0(FP), AX
-	MOVQ      src+8(FP), DX
-	MOVQ      n+16(FP), BX
-	MOVQ      AX, SI
-	NEGQ      SI
-	ANDQ      $0x0000003f, SI
-	SHRQ      $0x03, SI
-	CMPQ      BX, SI
-	CMOVQLT   BX, SI
-	SUBQ      SI, BX
-	TESTQ     SI, SI
-	JZ        headDone
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), DX
+	MOVQ    n+16(FP), BX
+	MOVQ    AX, SI
+	NEGQ    SI
+	ANDQ    $0x0000003f, SI
+	SHRQ    $0x03, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+	TESTQ   SI, SI
+	JZ      headDone
+
+	// mask = 1<<n - 1
 	MOVQ      SI, CX
 	MOVQ      $0x00000001, DI
 	SHLQ      CL, DI
 	DECQ      DI
-	KMOVW     DI, K1
+	KMOVQ     DI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD   Z0, K1, (AX)
 	LEAQ      (AX)(SI*8), AX
@@ -1125,14 +1131,16 @@ vector:
 	JGE      vector
 
 last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
+	ADDQ  $0x08, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      BX, CX
 	MOVQ      $0x00000001, SI
 	SHLQ      CL, SI
 	DECQ      SI
-	KMOVW     SI, K1
+	KMOVQ     SI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD   Z0, K1, (AX)
 	LEAQ      (AX)(BX*8), AX
@@ -1144,7 +1152,7 @@ restDone:
 	RET
 
 // func scaleFP64AVX512(dst *float64, src *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·scaleFP64AVX512(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -1159,16 +1167,18 @@ TEXT ·scaleFP64AVX512(SB), NOSPLIT, $0-32
 	SUBQ         SI, BX
 	TESTQ        SI, SI
 	JZ           headDone
-	MOVQ         SI, CX
-	MOVQ         $0x00000001, DI
-	SHLQ         CL, DI
-	DECQ         DI
-	KMOVW        DI, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMULPD       Z1, Z0, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(SI*8), AX
-	LEAQ         (DX)(SI*8), DX
+
+	// mask = 1<<n - 1
+	MOVQ      SI, CX
+	MOVQ      $0x00000001, DI
+	SHLQ      CL, DI
+	DECQ      DI
+	KMOVQ     DI, K1
+	VMOVUPD.Z (DX), K1, Z1
+	VMULPD    Z1, Z0, Z1
+	VMOVUPD   Z1, K1, (AX)
+	LEAQ      (AX)(SI*8), AX
+	LEAQ      (DX)(SI*8), DX
 
 headDone:
 	SUBQ    $0x00000020, BX
@@ -1208,14 +1218,16 @@ vector:
 	JGE     vector
 
 last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
+	ADDQ  $0x08, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      BX, CX
 	MOVQ      $0x00000001, SI
 	SHLQ      CL, SI
 	DECQ      SI
-	KMOVW     SI, K1
+	KMOVQ     SI, K1
 	VMOVUPD.Z (DX), K1, Z1
 	VMULPD    Z1, Z0, Z1
 	VMOVUPD   Z1, K1, (AX)
@@ -1227,7 +1239,7 @@ restDone:
 	RET
 
 // func scaleFP64NTAVX512(dst *float64, src *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·scaleFP64NTAVX512(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), DX
@@ -1242,16 +1254,18 @@ TEXT ·scaleFP64NTAVX512(SB), NOSPLIT, $0-32
 	SUBQ         SI, BX
 	TESTQ        SI, SI
 	JZ           headDone
-	MOVQ         SI, CX
-	MOVQ         $0x00000001, DI
-	SHLQ         CL, DI
-	DECQ         DI
-	KMOVW        DI, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMULPD       Z1, Z0, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(SI*8), AX
-	LEAQ         (DX)(SI*8), DX
+
+	// mask = 1<<n - 1
+	MOVQ      SI, CX
+	MOVQ      $0x00000001, DI
+	SHLQ      CL, DI
+	DECQ      DI
+	KMOVQ     DI, K1
+	VMOVUPD.Z (DX), K1, Z1
+	VMULPD    Z1, Z0, Z1
+	VMOVUPD   Z1, K1, (AX)
+	LEAQ      (AX)(SI*8), AX
+	LEAQ      (DX)(SI*8), DX
 
 headDone:
 	SUBQ    $0x00000020, BX
@@ -1291,14 +1305,16 @@ vector:
 	JGE      vector
 
 last:
-	ADDQ      $0x08, BX
-	TESTQ     BX, BX
-	JZ        restDone
+	ADDQ  $0x08, BX
+	TESTQ BX, BX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      BX, CX
 	MOVQ      $0x00000001, SI
 	SHLQ      CL, SI
 	DECQ      SI
-	KMOVW     SI, K1
+	KMOVQ     SI, K1
 	VMOVUPD.Z (DX), K1, Z1
 	VMULPD    Z1, Z0, Z1
 	VMOVUPD   Z1, K1, (AX)
@@ -1311,26 +1327,28 @@ restDone:
 	RET
 
 // func addFP64AVX512(dst *float64, a *float64, b *float64, n int)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·addFP64AVX512(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), AX
-	MOVQ      a+8(FP), DX
-	MOVQ      b+16(FP), BX
-	MOVQ      n+24(FP), SI
-	MOVQ      AX, DI
-	NEGQ      DI
-	ANDQ      $0x0000003f, DI
-	SHRQ      $0x03, DI
-	CMPQ      SI, DI
-	CMOVQLT   SI, DI
-	SUBQ      DI, SI
-	TESTQ     DI, DI
-	JZ        headDone
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), DX
+	MOVQ    b+16(FP), BX
+	MOVQ    n+24(FP), SI
+	MOVQ    AX, DI
+	NEGQ    DI
+	ANDQ    $0x0000003f, DI
+	SHRQ    $0x03, DI
+	CMPQ    SI, DI
+	CMOVQLT SI, DI
+	SUBQ    DI, SI
+	TESTQ   DI, DI
+	JZ      headDone
+
+	// mask = 1<<n - 1
 	MOVQ      DI, CX
 	MOVQ      $0x00000001, R8
 	SHLQ      CL, R8
 	DECQ      R8
-	KMOVW     R8, K1
+	KMOVQ     R8, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD.Z (BX), K1, Z1
 	VADDPD    Z1, Z0, Z0
@@ -1384,14 +1402,16 @@ vector:
 	JGE     vector
 
 last:
-	ADDQ      $0x08, SI
-	TESTQ     SI, SI
-	JZ        restDone
+	ADDQ  $0x08, SI
+	TESTQ SI, SI
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      SI, CX
 	MOVQ      $0x00000001, DI
 	SHLQ      CL, DI
 	DECQ      DI
-	KMOVW     DI, K1
+	KMOVQ     DI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD.Z (BX), K1, Z1
 	VADDPD    Z1, Z0, Z0
@@ -1405,26 +1425,28 @@ restDone:
 	RET
 
 // func addFP64NTAVX512(dst *float64, a *float64, b *float64, n int)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·addFP64NTAVX512(SB), NOSPLIT, $0-32
-	MOVQ      dst+0(FP), AX
-	MOVQ      a+8(FP), DX
-	MOVQ      b+16(FP), BX
-	MOVQ      n+24(FP), SI
-	MOVQ      AX, DI
-	NEGQ      DI
-	ANDQ      $0x0000003f, DI
-	SHRQ      $0x03, DI
-	CMPQ      SI, DI
-	CMOVQLT   SI, DI
-	SUBQ      DI, SI
-	TESTQ     DI, DI
-	JZ        headDone
+	MOVQ    dst+0(FP), AX
+	MOVQ    a+8(FP), DX
+	MOVQ    b+16(FP), BX
+	MOVQ    n+24(FP), SI
+	MOVQ    AX, DI
+	NEGQ    DI
+	ANDQ    $0x0000003f, DI
+	SHRQ    $0x03, DI
+	CMPQ    SI, DI
+	CMOVQLT SI, DI
+	SUBQ    DI, SI
+	TESTQ   DI, DI
+	JZ      headDone
+
+	// mask = 1<<n - 1
 	MOVQ      DI, CX
 	MOVQ      $0x00000001, R8
 	SHLQ      CL, R8
 	DECQ      R8
-	KMOVW     R8, K1
+	KMOVQ     R8, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD.Z (BX), K1, Z1
 	VADDPD    Z1, Z0, Z0
@@ -1478,14 +1500,16 @@ vector:
 	JGE      vector
 
 last:
-	ADDQ      $0x08, SI
-	TESTQ     SI, SI
-	JZ        restDone
+	ADDQ  $0x08, SI
+	TESTQ SI, SI
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ      SI, CX
 	MOVQ      $0x00000001, DI
 	SHLQ      CL, DI
 	DECQ      DI
-	KMOVW     DI, K1
+	KMOVQ     DI, K1
 	VMOVUPD.Z (DX), K1, Z0
 	VMOVUPD.Z (BX), K1, Z1
 	VADDPD    Z1, Z0, Z0
@@ -1500,7 +1524,7 @@ restDone:
 	RET
 
 // func triadFP64AVX512(dst *float64, a *float64, b *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·triadFP64AVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), DX
@@ -1516,18 +1540,20 @@ TEXT ·triadFP64AVX512(SB), NOSPLIT, $0-40
 	SUBQ         DI, SI
 	TESTQ        DI, DI
 	JZ           headDone
-	MOVQ         DI, CX
-	MOVQ         $0x00000001, R8
-	SHLQ         CL, R8
-	DECQ         R8
-	KMOVW        R8, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMOVUPD.Z    (BX), K1, Z2
-	VFMADD231PD  Z0, Z2, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(DI*8), AX
-	LEAQ         (DX)(DI*8), DX
-	LEAQ         (BX)(DI*8), BX
+
+	// mask = 1<<n - 1
+	MOVQ        DI, CX
+	MOVQ        $0x00000001, R8
+	SHLQ        CL, R8
+	DECQ        R8
+	KMOVQ       R8, K1
+	VMOVUPD.Z   (DX), K1, Z1
+	VMOVUPD.Z   (BX), K1, Z2
+	VFMADD231PD Z0, Z2, Z1
+	VMOVUPD     Z1, K1, (AX)
+	LEAQ        (AX)(DI*8), AX
+	LEAQ        (DX)(DI*8), DX
+	LEAQ        (BX)(DI*8), BX
 
 headDone:
 	SUBQ    $0x00000020, SI
@@ -1574,14 +1600,16 @@ vector:
 	JGE         vector
 
 last:
-	ADDQ        $0x08, SI
-	TESTQ       SI, SI
-	JZ          restDone
+	ADDQ  $0x08, SI
+	TESTQ SI, SI
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ        SI, CX
 	MOVQ        $0x00000001, DI
 	SHLQ        CL, DI
 	DECQ        DI
-	KMOVW       DI, K1
+	KMOVQ       DI, K1
 	VMOVUPD.Z   (DX), K1, Z1
 	VMOVUPD.Z   (BX), K1, Z2
 	VFMADD231PD Z0, Z2, Z1
@@ -1595,7 +1623,7 @@ restDone:
 	RET
 
 // func triadFP64NTAVX512(dst *float64, a *float64, b *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·triadFP64NTAVX512(SB), NOSPLIT, $0-40
 	MOVQ         dst+0(FP), AX
 	MOVQ         a+8(FP), DX
@@ -1611,18 +1639,20 @@ TEXT ·triadFP64NTAVX512(SB), NOSPLIT, $0-40
 	SUBQ         DI, SI
 	TESTQ        DI, DI
 	JZ           headDone
-	MOVQ         DI, CX
-	MOVQ         $0x00000001, R8
-	SHLQ         CL, R8
-	DECQ         R8
-	KMOVW        R8, K1
-	VMOVUPD.Z    (DX), K1, Z1
-	VMOVUPD.Z    (BX), K1, Z2
-	VFMADD231PD  Z0, Z2, Z1
-	VMOVUPD      Z1, K1, (AX)
-	LEAQ         (AX)(DI*8), AX
-	LEAQ         (DX)(DI*8), DX
-	LEAQ         (BX)(DI*8), BX
+
+	// mask = 1<<n - 1
+	MOVQ        DI, CX
+	MOVQ        $0x00000001, R8
+	SHLQ        CL, R8
+	DECQ        R8
+	KMOVQ       R8, K1
+	VMOVUPD.Z   (DX), K1, Z1
+	VMOVUPD.Z   (BX), K1, Z2
+	VFMADD231PD Z0, Z2, Z1
+	VMOVUPD     Z1, K1, (AX)
+	LEAQ        (AX)(DI*8), AX
+	LEAQ        (DX)(DI*8), DX
+	LEAQ        (BX)(DI*8), BX
 
 headDone:
 	SUBQ    $0x00000020, SI
@@ -1669,14 +1699,16 @@ vector:
 	JGE         vector
 
 last:
-	ADDQ        $0x08, SI
-	TESTQ       SI, SI
-	JZ          restDone
+	ADDQ  $0x08, SI
+	TESTQ SI, SI
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ        SI, CX
 	MOVQ        $0x00000001, DI
 	SHLQ        CL, DI
 	DECQ        DI
-	KMOVW       DI, K1
+	KMOVQ       DI, K1
 	VMOVUPD.Z   (DX), K1, Z1
 	VMOVUPD.Z   (BX), K1, Z2
 	VFMADD231PD Z0, Z2, Z1
@@ -1691,7 +1723,7 @@ restDone:
 	RET
 
 // func writeFP64AVX512(dst *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512BW, AVX512F, CMOV
 TEXT ·writeFP64AVX512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), DX
@@ -1705,13 +1737,15 @@ TEXT ·writeFP64AVX512(SB), NOSPLIT, $0-24
 	SUBQ         BX, DX
 	TESTQ        BX, BX
 	JZ           headDone
-	MOVQ         BX, CX
-	MOVQ         $0x00000001, SI
-	SHLQ         CL, SI
-	DECQ         SI
-	KMOVW        SI, K1
-	VMOVUPD      Z0, K1, (AX)
-	LEAQ         (AX)(BX*8), AX
+
+	// mask = 1<<n - 1
+	MOVQ    BX, CX
+	MOVQ    $0x00000001, SI
+	SHLQ    CL, SI
+	DECQ    SI
+	KMOVQ   SI, K1
+	VMOVUPD Z0, K1, (AX)
+	LEAQ    (AX)(BX*8), AX
 
 headDone:
 	SUBQ    $0x00000020, DX
@@ -1739,14 +1773,16 @@ vector:
 	JGE     vector
 
 last:
-	ADDQ    $0x08, DX
-	TESTQ   DX, DX
-	JZ      restDone
+	ADDQ  $0x08, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ    DX, CX
 	MOVQ    $0x00000001, BX
 	SHLQ    CL, BX
 	DECQ    BX
-	KMOVW   BX, K1
+	KMOVQ   BX, K1
 	VMOVUPD Z0, K1, (AX)
 	LEAQ    (AX)(DX*8), AX
 
@@ -1755,7 +1791,7 @@ restDone:
 	RET
 
 // func writeFP64NTAVX512(dst *float64, n int, s float64)
-// Requires: AVX, AVX512F, CMOV, MMX+
+// Requires: AVX, AVX512BW, AVX512F, CMOV, MMX+
 TEXT ·writeFP64NTAVX512(SB), NOSPLIT, $0-24
 	MOVQ         dst+0(FP), AX
 	MOVQ         n+8(FP), DX
@@ -1769,13 +1805,15 @@ TEXT ·writeFP64NTAVX512(SB), NOSPLIT, $0-24
 	SUBQ         BX, DX
 	TESTQ        BX, BX
 	JZ           headDone
-	MOVQ         BX, CX
-	MOVQ         $0x00000001, SI
-	SHLQ         CL, SI
-	DECQ         SI
-	KMOVW        SI, K1
-	VMOVUPD      Z0, K1, (AX)
-	LEAQ         (AX)(BX*8), AX
+
+	// mask = 1<<n - 1
+	MOVQ    BX, CX
+	MOVQ    $0x00000001, SI
+	SHLQ    CL, SI
+	DECQ    SI
+	KMOVQ   SI, K1
+	VMOVUPD Z0, K1, (AX)
+	LEAQ    (AX)(BX*8), AX
 
 headDone:
 	SUBQ    $0x00000020, DX
@@ -1803,14 +1841,16 @@ vector:
 	JGE      vector
 
 last:
-	ADDQ    $0x08, DX
-	TESTQ   DX, DX
-	JZ      restDone
+	ADDQ  $0x08, DX
+	TESTQ DX, DX
+	JZ    restDone
+
+	// mask = 1<<n - 1
 	MOVQ    DX, CX
 	MOVQ    $0x00000001, BX
 	SHLQ    CL, BX
 	DECQ    BX
-	KMOVW   BX, K1
+	KMOVQ   BX, K1
 	VMOVUPD Z0, K1, (AX)
 	LEAQ    (AX)(DX*8), AX
 

@@ -73,7 +73,7 @@ func normals[T Float](n int) []T {
 	values := make([]T, n)
 	for i := range values {
 		if i < 4096 {
-			store(&values[i], r.NormFloat64())
+			values[i] = kernels.Rounded[T](r.NormFloat64())
 		} else {
 			values[i] = values[i-4096]
 		}

@@ -56,7 +56,7 @@ func elementByElement[T Float](f func(y *[2]float64, x *[3]float64)) Elementwise
 			}
 			f(&y, &x)
 			for j, out := range outputs {
-				store(&out[i], y[j])
+				out[i] = kernels.Rounded[T](y[j])
 			}
 		}
 	}

@@ -12,6 +12,36 @@ DATA linearEights<>+24(SB)/4, $0x00000008
 DATA linearEights<>+28(SB)/4, $0x00000008
 GLOBL linearEights<>(SB), RODATA|NOPTR, $32
 
+DATA linearInt4Values<>+0(SB)/4, $0xc1000000
+DATA linearInt4Values<>+4(SB)/4, $0xc0e00000
+DATA linearInt4Values<>+8(SB)/4, $0xc0c00000
+DATA linearInt4Values<>+12(SB)/4, $0xc0a00000
+DATA linearInt4Values<>+16(SB)/4, $0xc0800000
+DATA linearInt4Values<>+20(SB)/4, $0xc0400000
+DATA linearInt4Values<>+24(SB)/4, $0xc0000000
+DATA linearInt4Values<>+28(SB)/4, $0xbf800000
+DATA linearInt4Values<>+32(SB)/4, $0x00000000
+DATA linearInt4Values<>+36(SB)/4, $0x3f800000
+DATA linearInt4Values<>+40(SB)/4, $0x40000000
+DATA linearInt4Values<>+44(SB)/4, $0x40400000
+DATA linearInt4Values<>+48(SB)/4, $0x40800000
+DATA linearInt4Values<>+52(SB)/4, $0x40a00000
+DATA linearInt4Values<>+56(SB)/4, $0x40c00000
+DATA linearInt4Values<>+60(SB)/4, $0x40e00000
+GLOBL linearInt4Values<>(SB), RODATA|NOPTR, $64
+
+DATA linearByte0<>+0(SB)/4, $0x80808000
+DATA linearByte0<>+4(SB)/4, $0x80808004
+DATA linearByte0<>+8(SB)/4, $0x80808008
+DATA linearByte0<>+12(SB)/4, $0x8080800c
+GLOBL linearByte0<>(SB), RODATA|NOPTR, $16
+
+DATA linearByte2<>+0(SB)/4, $0x80808002
+DATA linearByte2<>+4(SB)/4, $0x80808006
+DATA linearByte2<>+8(SB)/4, $0x8080800a
+DATA linearByte2<>+12(SB)/4, $0x8080800e
+GLOBL linearByte2<>(SB), RODATA|NOPTR, $16
+
 // func linearAVX512FP32r1<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512FP32r1<>(SB), NOSPLIT, $0
@@ -14417,8 +14447,8 @@ panel:
 	MOVQ            24(DI), R9
 	PREFETCHT0      (R8)
 	VPXORD          Z0, Z0, Z0
-	VBROADCASTI32X4 linearByte0_1<>+0(SB), Z6
-	VBROADCASTI32X4 linearByte2_1<>+0(SB), Z7
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z6
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z7
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z8
 	MOVL            $0x47000000, AX
@@ -14578,18 +14608,6 @@ store:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_1<>+0(SB)/4, $0x80808000
-DATA linearByte0_1<>+4(SB)/4, $0x80808004
-DATA linearByte0_1<>+8(SB)/4, $0x80808008
-DATA linearByte0_1<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_1<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_1<>+0(SB)/4, $0x80808002
-DATA linearByte2_1<>+4(SB)/4, $0x80808006
-DATA linearByte2_1<>+8(SB)/4, $0x8080800a
-DATA linearByte2_1<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_1<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r2<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r2<>(SB), NOSPLIT, $0
@@ -14606,8 +14624,8 @@ panel:
 	PREFETCHT0      (R8)
 	VPXORD          Z0, Z0, Z0
 	VPXORD          Z1, Z1, Z1
-	VBROADCASTI32X4 linearByte0_2<>+0(SB), Z11
-	VBROADCASTI32X4 linearByte2_2<>+0(SB), Z12
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z11
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z12
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z13
 	MOVL            $0x47000000, AX
@@ -14818,18 +14836,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_2<>+0(SB)/4, $0x80808000
-DATA linearByte0_2<>+4(SB)/4, $0x80808004
-DATA linearByte0_2<>+8(SB)/4, $0x80808008
-DATA linearByte0_2<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_2<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_2<>+0(SB)/4, $0x80808002
-DATA linearByte2_2<>+4(SB)/4, $0x80808006
-DATA linearByte2_2<>+8(SB)/4, $0x8080800a
-DATA linearByte2_2<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_2<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r3<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r3<>(SB), NOSPLIT, $0
@@ -14849,8 +14855,8 @@ panel:
 	VPXORD          Z0, Z0, Z0
 	VPXORD          Z1, Z1, Z1
 	VPXORD          Z2, Z2, Z2
-	VBROADCASTI32X4 linearByte0_3<>+0(SB), Z10
-	VBROADCASTI32X4 linearByte2_3<>+0(SB), Z11
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z10
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z11
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z12
 	MOVL            $0x47000000, AX
@@ -15098,18 +15104,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_3<>+0(SB)/4, $0x80808000
-DATA linearByte0_3<>+4(SB)/4, $0x80808004
-DATA linearByte0_3<>+8(SB)/4, $0x80808008
-DATA linearByte0_3<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_3<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_3<>+0(SB)/4, $0x80808002
-DATA linearByte2_3<>+4(SB)/4, $0x80808006
-DATA linearByte2_3<>+8(SB)/4, $0x8080800a
-DATA linearByte2_3<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_3<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r4<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r4<>(SB), NOSPLIT, $0
@@ -15132,8 +15126,8 @@ panel:
 	VPXORD          Z1, Z1, Z1
 	VPXORD          Z2, Z2, Z2
 	VPXORD          Z3, Z3, Z3
-	VBROADCASTI32X4 linearByte0_4<>+0(SB), Z13
-	VBROADCASTI32X4 linearByte2_4<>+0(SB), Z14
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z13
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z14
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z15
 	MOVL            $0x47000000, AX
@@ -15426,18 +15420,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_4<>+0(SB)/4, $0x80808000
-DATA linearByte0_4<>+4(SB)/4, $0x80808004
-DATA linearByte0_4<>+8(SB)/4, $0x80808008
-DATA linearByte0_4<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_4<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_4<>+0(SB)/4, $0x80808002
-DATA linearByte2_4<>+4(SB)/4, $0x80808006
-DATA linearByte2_4<>+8(SB)/4, $0x8080800a
-DATA linearByte2_4<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_4<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r6<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r6<>(SB), NOSPLIT, $0
@@ -15466,8 +15448,8 @@ panel:
 	VPXORD          Z3, Z3, Z3
 	VPXORD          Z4, Z4, Z4
 	VPXORD          Z5, Z5, Z5
-	VBROADCASTI32X4 linearByte0_6<>+0(SB), Z13
-	VBROADCASTI32X4 linearByte2_6<>+0(SB), Z14
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z13
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z14
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z15
 	MOVL            $0x47000000, AX
@@ -15838,18 +15820,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_6<>+0(SB)/4, $0x80808000
-DATA linearByte0_6<>+4(SB)/4, $0x80808004
-DATA linearByte0_6<>+8(SB)/4, $0x80808008
-DATA linearByte0_6<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_6<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_6<>+0(SB)/4, $0x80808002
-DATA linearByte2_6<>+4(SB)/4, $0x80808006
-DATA linearByte2_6<>+8(SB)/4, $0x8080800a
-DATA linearByte2_6<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_6<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r8<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r8<>(SB), NOSPLIT, $0
@@ -15884,8 +15854,8 @@ panel:
 	VPXORD          Z5, Z5, Z5
 	VPXORD          Z6, Z6, Z6
 	VPXORD          Z7, Z7, Z7
-	VBROADCASTI32X4 linearByte0_8<>+0(SB), Z17
-	VBROADCASTI32X4 linearByte2_8<>+0(SB), Z18
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z17
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z18
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z19
 	MOVL            $0x47000000, AX
@@ -16342,18 +16312,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_8<>+0(SB)/4, $0x80808000
-DATA linearByte0_8<>+4(SB)/4, $0x80808004
-DATA linearByte0_8<>+8(SB)/4, $0x80808008
-DATA linearByte0_8<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_8<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_8<>+0(SB)/4, $0x80808002
-DATA linearByte2_8<>+4(SB)/4, $0x80808006
-DATA linearByte2_8<>+8(SB)/4, $0x8080800a
-DATA linearByte2_8<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_8<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group8r12<>()
 // Requires: AVX, AVX512BW, AVX512F, MMX+
 TEXT ·linearAVX512Group8r12<>(SB), NOSPLIT, $0
@@ -16400,8 +16358,8 @@ panel:
 	VPXORD          Z9, Z9, Z9
 	VPXORD          Z10, Z10, Z10
 	VPXORD          Z11, Z11, Z11
-	VBROADCASTI32X4 linearByte0_12<>+0(SB), Z25
-	VBROADCASTI32X4 linearByte2_12<>+0(SB), Z26
+	VBROADCASTI32X4 linearByte0<>+0(SB), Z25
+	VBROADCASTI32X4 linearByte2<>+0(SB), Z26
 	MOVL            $0x0000ff00, AX
 	VPBROADCASTD    AX, Z27
 	MOVL            $0x47000000, AX
@@ -17030,18 +16988,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearByte0_12<>+0(SB)/4, $0x80808000
-DATA linearByte0_12<>+4(SB)/4, $0x80808004
-DATA linearByte0_12<>+8(SB)/4, $0x80808008
-DATA linearByte0_12<>+12(SB)/4, $0x8080800c
-GLOBL linearByte0_12<>(SB), RODATA|NOPTR, $16
-
-DATA linearByte2_12<>+0(SB)/4, $0x80808002
-DATA linearByte2_12<>+4(SB)/4, $0x80808006
-DATA linearByte2_12<>+8(SB)/4, $0x8080800a
-DATA linearByte2_12<>+12(SB)/4, $0x8080800e
-GLOBL linearByte2_12<>(SB), RODATA|NOPTR, $16
-
 // func linearAVX512Group4r1<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r1<>(SB), NOSPLIT, $0
@@ -17055,7 +17001,7 @@ panel:
 	MOVQ         24(DI), R9
 	PREFETCHT0   (R8)
 	VPXORD       Z0, Z0, Z0
-	VMOVUPS      linearInt4Values_1<>+0(SB), Z6
+	VMOVUPS      linearInt4Values<>+0(SB), Z6
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z7
 	MOVL         $0x43000000, AX
@@ -17191,24 +17137,6 @@ store:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_1<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_1<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_1<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_1<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_1<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_1<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_1<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_1<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_1<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_1<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_1<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_1<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_1<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_1<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_1<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_1<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_1<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r2<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r2<>(SB), NOSPLIT, $0
@@ -17225,7 +17153,7 @@ panel:
 	PREFETCHT0   (R8)
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
-	VMOVUPS      linearInt4Values_2<>+0(SB), Z11
+	VMOVUPS      linearInt4Values<>+0(SB), Z11
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z12
 	MOVL         $0x43000000, AX
@@ -17412,24 +17340,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_2<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_2<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_2<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_2<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_2<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_2<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_2<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_2<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_2<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_2<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_2<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_2<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_2<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_2<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_2<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_2<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_2<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r3<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r3<>(SB), NOSPLIT, $0
@@ -17449,7 +17359,7 @@ panel:
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
-	VMOVUPS      linearInt4Values_3<>+0(SB), Z10
+	VMOVUPS      linearInt4Values<>+0(SB), Z10
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z11
 	MOVL         $0x43000000, AX
@@ -17673,24 +17583,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_3<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_3<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_3<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_3<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_3<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_3<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_3<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_3<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_3<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_3<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_3<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_3<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_3<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_3<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_3<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_3<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_3<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r4<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r4<>(SB), NOSPLIT, $0
@@ -17713,7 +17605,7 @@ panel:
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
-	VMOVUPS      linearInt4Values_4<>+0(SB), Z13
+	VMOVUPS      linearInt4Values<>+0(SB), Z13
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z14
 	MOVL         $0x43000000, AX
@@ -17982,24 +17874,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_4<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_4<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_4<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_4<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_4<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_4<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_4<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_4<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_4<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_4<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_4<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_4<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_4<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_4<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_4<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_4<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_4<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r6<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r6<>(SB), NOSPLIT, $0
@@ -18028,7 +17902,7 @@ panel:
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VPXORD       Z5, Z5, Z5
-	VMOVUPS      linearInt4Values_6<>+0(SB), Z13
+	VMOVUPS      linearInt4Values<>+0(SB), Z13
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z14
 	MOVL         $0x43000000, AX
@@ -18375,24 +18249,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_6<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_6<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_6<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_6<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_6<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_6<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_6<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_6<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_6<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_6<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_6<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_6<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_6<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_6<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_6<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_6<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_6<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r8<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r8<>(SB), NOSPLIT, $0
@@ -18427,7 +18283,7 @@ panel:
 	VPXORD       Z5, Z5, Z5
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z7, Z7, Z7
-	VMOVUPS      linearInt4Values_8<>+0(SB), Z17
+	VMOVUPS      linearInt4Values<>+0(SB), Z17
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z18
 	MOVL         $0x43000000, AX
@@ -18860,24 +18716,6 @@ stored:
 	VZEROUPPER
 	RET
 
-DATA linearInt4Values_8<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_8<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_8<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_8<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_8<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_8<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_8<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_8<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_8<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_8<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_8<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_8<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_8<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_8<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_8<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_8<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_8<>(SB), RODATA|NOPTR, $64
-
 // func linearAVX512Group4r12<>()
 // Requires: AVX, AVX512F, MMX+
 TEXT ·linearAVX512Group4r12<>(SB), NOSPLIT, $0
@@ -18924,7 +18762,7 @@ panel:
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z11, Z11, Z11
-	VMOVUPS      linearInt4Values_12<>+0(SB), Z25
+	VMOVUPS      linearInt4Values<>+0(SB), Z25
 	MOVL         $0x000f0000, AX
 	VPBROADCASTD AX, Z26
 	MOVL         $0x43000000, AX
@@ -19528,24 +19366,6 @@ stored:
 	JNZ  panel
 	VZEROUPPER
 	RET
-
-DATA linearInt4Values_12<>+0(SB)/4, $(-8.0)
-DATA linearInt4Values_12<>+4(SB)/4, $(-7.0)
-DATA linearInt4Values_12<>+8(SB)/4, $(-6.0)
-DATA linearInt4Values_12<>+12(SB)/4, $(-5.0)
-DATA linearInt4Values_12<>+16(SB)/4, $(-4.0)
-DATA linearInt4Values_12<>+20(SB)/4, $(-3.0)
-DATA linearInt4Values_12<>+24(SB)/4, $(-2.0)
-DATA linearInt4Values_12<>+28(SB)/4, $(-1.0)
-DATA linearInt4Values_12<>+32(SB)/4, $(0.0)
-DATA linearInt4Values_12<>+36(SB)/4, $(1.0)
-DATA linearInt4Values_12<>+40(SB)/4, $(2.0)
-DATA linearInt4Values_12<>+44(SB)/4, $(3.0)
-DATA linearInt4Values_12<>+48(SB)/4, $(4.0)
-DATA linearInt4Values_12<>+52(SB)/4, $(5.0)
-DATA linearInt4Values_12<>+56(SB)/4, $(6.0)
-DATA linearInt4Values_12<>+60(SB)/4, $(7.0)
-GLOBL linearInt4Values_12<>(SB), RODATA|NOPTR, $64
 
 // func linearAVX2Group8r1<>()
 // Requires: AVX, AVX2, F16C, FMA3, MMX+

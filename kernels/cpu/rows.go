@@ -120,18 +120,6 @@ func (r *Rows[T]) check(k kernels.Kernel) int {
 	return elements / r.Columns
 }
 
-// store rounds v to T by way of float32, as every engine does.
-func store[T Float](dst *T, v float64) {
-	switch dst := any(dst).(type) {
-	case *float32:
-		*dst = float32(v)
-	case *kernels.Float16:
-		*dst = kernels.ToFloat16(float32(v))
-	case *kernels.BFloat16:
-		*dst = kernels.ToBFloat16(float32(v))
-	}
-}
-
 // rowsOf calls f for the offset of each row of x.
 func rowsOf[T Float](columns int, x []T, f func(at int)) {
 	for at := 0; columns > 0 && at+columns <= len(x); at += columns {
@@ -151,7 +139,7 @@ func softmaxGo[T Float](r *Rows[T]) {
 			sum += math.Exp(kernels.Value(v) - top)
 		}
 		for i, v := range x {
-			store(&y[i], math.Exp(kernels.Value(v)-top)/sum)
+			y[i] = kernels.Rounded[T](math.Exp(kernels.Value(v)-top) / sum)
 		}
 	})
 }
@@ -179,7 +167,7 @@ func rmsNormGo[T Float](r *Rows[T]) {
 		x, y := r.X[at:][:r.Columns], r.Y[at:][:r.Columns]
 		scale := scaleOf(x, 0)
 		for i, v := range x {
-			store(&y[i], kernels.Value(r.Gain[i])*kernels.Value(v)*scale)
+			y[i] = kernels.Rounded[T](kernels.Value(r.Gain[i]) * kernels.Value(v) * scale)
 		}
 	})
 }
@@ -190,7 +178,7 @@ func layerNormGo[T Float](r *Rows[T]) {
 		mean := meanOf(x)
 		scale := scaleOf(x, mean)
 		for i, v := range x {
-			store(&y[i], kernels.Value(r.Gain[i])*(kernels.Value(v)-mean)*scale+kernels.Value(r.Bias[i]))
+			y[i] = kernels.Rounded[T](kernels.Value(r.Gain[i])*(kernels.Value(v)-mean)*scale + kernels.Value(r.Bias[i]))
 		}
 	})
 }
@@ -203,7 +191,7 @@ func softmaxBackwardGo[T Float](r *Rows[T]) {
 			dot += kernels.Value(y[i]) * kernels.Value(dy[i])
 		}
 		for i := range y {
-			store(&dx[i], kernels.Value(y[i])*(kernels.Value(dy[i])-dot))
+			dx[i] = kernels.Rounded[T](kernels.Value(y[i]) * (kernels.Value(dy[i]) - dot))
 		}
 	})
 }
@@ -237,7 +225,7 @@ func normBackward[T Float](r *Rows[T], mean func(x []T) float64, centre func(sum
 			if r.DBias != nil {
 				r.DBias[i] += float32(d)
 			}
-			store(&dx[i], scale*(kernels.Value(r.Gain[i])*d-centre(sum)-normed*dot/float64(r.Columns)))
+			dx[i] = kernels.Rounded[T](scale * (kernels.Value(r.Gain[i])*d - centre(sum) - normed*dot/float64(r.Columns)))
 		}
 	})
 }

@@ -96,7 +96,7 @@ func (s adamWSuite[T]) run(t *testing.T, where string, o adamWOperands[T], step 
 		if r.IntN(8) > 0 {
 			o.v[i] = float32(math.Abs(float64(o.v[i])))
 		}
-		o.g[i] = round[T](float64(adamWSample(r)))
+		o.g[i] = kernels.Rounded[T](float64(adamWSample(r)))
 	}
 	was := adamWOperands[T]{p: bytesOf(o.p), m: bytesOf(o.m), v: bytesOf(o.v), g: bytesOf(o.g)}
 	s(o.p, o.m, o.v, o.copies, o.g, step)
@@ -114,7 +114,7 @@ func (s adamWSuite[T]) run(t *testing.T, where string, o adamWOperands[T], step 
 		if o.copies == nil {
 			continue
 		}
-		if got, want := kernels.Value(o.copies[i]), kernels.Value(round[T](float64(o.p[i]))); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
+		if got, want := kernels.Value(o.copies[i]), kernels.Value(kernels.Rounded[T](float64(o.p[i]))); got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 			t.Fatalf("%s: w[%d] is %v, want %v, which is p %v rounded", where, i, got, want, o.p[i])
 		}
 	}

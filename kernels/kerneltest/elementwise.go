@@ -117,7 +117,7 @@ func (c *checker[T]) values(operands [][]T, every uint64) error {
 				if i == argument(c.kernel) {
 					in[i] = append(in[i], fromBits[T](p))
 				} else {
-					in[i] = append(in[i], round[T](factors[(int(p)+turn+2*i)%len(factors)]))
+					in[i] = append(in[i], kernels.Rounded[T](factors[(int(p)+turn+2*i)%len(factors)]))
 				}
 			}
 			if len(in[0]) < 4096 {
@@ -165,7 +165,7 @@ func (c *checker[T]) check(in [][]T) error {
 func (c *checker[T]) exactly(w Worst) float64 {
 	in, out := make([][]T, c.reads), make([][]T, c.writes)
 	for i, x := range w.At {
-		in[i] = []T{round[T](x)}
+		in[i] = []T{kernels.Rounded[T](x)}
 	}
 	for i := range out {
 		out[i] = make([]T, 1)
@@ -209,7 +209,7 @@ func c64[T element](k kernels.Kernel, in []float64, output int, got float64, v v
 		}
 		return 0, wrong(math.NaN())
 	}
-	if want := kernels.Value(round[T](v.y)); math.IsInf(want, 0) || math.IsInf(got, 0) {
+	if want := kernels.Value(kernels.Rounded[T](v.y)); math.IsInf(want, 0) || math.IsInf(got, 0) {
 		if want == got {
 			return 0, nil
 		}
@@ -308,19 +308,6 @@ func floats[T element](x []T) []float64 {
 	return f
 }
 
-func round[T element](v float64) T {
-	var x T
-	switch p := any(&x).(type) {
-	case *float32:
-		*p = float32(v)
-	case *kernels.Float16:
-		*p = kernels.ToFloat16(float32(v))
-	case *kernels.BFloat16:
-		*p = kernels.ToBFloat16(float32(v))
-	}
-	return x
-}
-
 func fromBits[T element](pattern uint32) T {
 	var v T
 	switch p := any(&v).(type) {
@@ -391,7 +378,7 @@ func samples[T element](seed uint64) []T {
 		specials = append(specials, e, sign|e)
 	}
 	for _, x := range []float64{1, -1, 17.4, 88.7, 88.8, -87.3, -87.4, -88.8, -103.9, -104, -104.1, 0x1p-13, math.Ln2 / 2, -math.Ln2 / 2, 5.25, 9.1, -11, 20} {
-		specials = append(specials, toBits(round[T](x)))
+		specials = append(specials, toBits(kernels.Rounded[T](x)))
 	}
 	r := rand.New(rand.NewPCG(3+seed, 5))
 	out := make([]T, 2*longest)
@@ -400,7 +387,7 @@ func samples[T element](seed uint64) []T {
 			// At another place for each operand, so that each special value meets others.
 			out[i] = fromBits[T](specials[(i/3*(2*int(seed)+1)+int(seed))%len(specials)])
 		} else {
-			out[i] = round[T](r.NormFloat64() * math.Exp(4*r.NormFloat64()))
+			out[i] = kernels.Rounded[T](r.NormFloat64() * math.Exp(4*r.NormFloat64()))
 		}
 	}
 	return out

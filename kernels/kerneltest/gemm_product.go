@@ -164,18 +164,7 @@ func transposed[T any](x []T, rows, columns int, yes bool) []T {
 func stored[T Stored](x []float64) []T {
 	out := make([]T, len(x))
 	for i := range x {
-		switch p := any(&out[i]).(type) {
-		case *float64:
-			*p = x[i]
-		case *float32:
-			*p = float32(x[i])
-		case *kernels.Float16:
-			*p = kernels.ToFloat16(float32(x[i]))
-		case *kernels.BFloat16:
-			*p = kernels.ToBFloat16(float32(x[i]))
-		case *int8:
-			*p = int8(x[i])
-		}
+		out[i] = kernels.Rounded[T](x[i])
 		x[i] = kernels.Value(out[i])
 	}
 	return out

@@ -191,19 +191,8 @@ func (s linearSuite[T, Y]) solve(t *testing.T, c linearCase) []Y {
 // linearStore rounds values to T and puts what they became back.
 func linearStore[T kernels.BFloat16 | kernels.Float16 | float32 | int8](out []T, values []float64) {
 	for i, v := range values {
-		switch out := any(out).(type) {
-		case []float32:
-			out[i] = float32(v)
-			values[i] = float64(out[i])
-		case []kernels.Float16:
-			out[i] = kernels.ToFloat16(float32(v))
-			values[i] = float64(out[i].Float32())
-		case []kernels.BFloat16:
-			out[i] = kernels.ToBFloat16(float32(v))
-			values[i] = float64(out[i].Float32())
-		case []int8:
-			out[i] = int8(v)
-		}
+		out[i] = kernels.Rounded[T](v)
+		values[i] = kernels.Value(out[i])
 	}
 }
 

@@ -36,7 +36,7 @@ func (c *rowCheck[T]) check(t *testing.T, where string, o *RowOperands[T]) {
 	for at := 0; at+n <= len(c.x); at += n {
 		want := oracle(rowOf{x: part(c.x, at), y: part(c.y, at), dy: part(c.dy, at), gain: gain, bias: bias})
 		for i, b := range want.out {
-			if got := out[at+i]; !c.agrees(kernels.Value(got), b, func(v float64) float64 { return kernels.Value(round[T](v)) }) {
+			if got := out[at+i]; !c.agrees(kernels.Value(got), b, func(v float64) float64 { return kernels.Value(kernels.Rounded[T](v)) }) {
 				t.Fatalf("%s: %s[%d,%d] is %v, want %v within %.3g", where, name, at/n, i, kernels.Value(got), b.value, b.allowed)
 			}
 		}

@@ -101,7 +101,7 @@ func (s *rowSuite[T]) filled(o *RowOperands[T], fill func(x []float64, random fu
 			f(x, r.NormFloat64)
 		}
 		for i, v := range x {
-			to[i] = round[T](v)
+			to[i] = kernels.Rounded[T](v)
 		}
 		return append([]T(nil), to...)
 	}

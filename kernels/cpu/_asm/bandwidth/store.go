@@ -112,7 +112,7 @@ func (g storing) part(count reg.GPVirtual, label string) {
 }
 
 func (g storing) masked(count reg.GPVirtual) {
-	mask := lowest(count)
+	mask := gen.LowestLanes(count)
 	src := make([]reg.VecVirtual, len(g.sources))
 	for i := range src {
 		src[i] = ZMM()
@@ -135,18 +135,6 @@ func (g storing) advance(bytes operand.Op) {
 	for _, p := range g.pointers {
 		ADDQ(bytes, p)
 	}
-}
-
-// lowest is a mask of the count lowest lanes; count is below 8.
-func lowest(count reg.GPVirtual) reg.Register {
-	MOVQ(count, reg.RCX)
-	bits := GP64()
-	MOVQ(operand.U32(1), bits)
-	SHLQ(reg.CL, bits)
-	DECQ(bits)
-	mask := K()
-	KMOVW(bits.As32(), mask)
-	return mask
 }
 
 // The string instructions know that they overwrite whole lines, and do not read them first.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math/bits"
+
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -40,8 +42,8 @@ func (v variant) places(n reg.GPVirtual) []place {
 	}
 	length := GP64()
 	MOVQ(n, length)
-	SHRQ(operand.U8(log2(v.elements())), length)
-	SHLQ(operand.U8(log2(uint64(v.step()))), length)
+	SHRQ(operand.U8(uint8(bits.TrailingZeros64(v.elements()))), length)
+	SHLQ(operand.U8(uint8(bits.TrailingZeros(uint(v.step())))), length)
 	at := []place{first, behind(length, 1), behind(length, 2)}
 	if v.streams > 3 {
 		three := GP64()
@@ -78,11 +80,4 @@ func (v variant) prefetch(m operand.Mem) {
 	for l := 0; v.ahead != 0 && l < v.lines; l += v.every {
 		PREFETCHT1(m.Offset(v.ahead + l*line))
 	}
-}
-
-func log2(n uint64) (bits uint8) {
-	for ; n > 1; n >>= 1 {
-		bits++
-	}
-	return bits
 }

@@ -172,7 +172,7 @@ func (r *routine) emit() {
 	ADDQ(I32(int32(lanes)), r.n)
 	JZ(LabelRef("done"))
 	if r.codec.Masks {
-		mask := lowest(r.n)
+		mask := gen.LowestLanes(r.n)
 		r.some(
 			func(p reg.Register) vec.V { return r.codec.LoadMasked(p, mask) },
 			func(v vec.V, p reg.Register) { r.codec.StoreMasked(v, p, mask) },
@@ -233,17 +233,4 @@ func (r *routine) advance(bytes int) {
 	for _, p := range append(r.outputs[:len(r.outputs):len(r.outputs)], r.inputs...) {
 		ADDQ(I32(int32(bytes)), p)
 	}
-}
-
-// lowest is a mask of the n lowest lanes; n is below 64.
-func lowest(n reg.Register) reg.Register {
-	Comment("mask = 1<<n - 1")
-	MOVQ(n, reg.RCX)
-	bits := GP64()
-	MOVQ(U32(1), bits)
-	SHLQ(reg.CL, bits)
-	DECQ(bits)
-	mask := K()
-	KMOVQ(bits, mask)
-	return mask
 }

@@ -84,3 +84,16 @@ func (r Rows) Advance(bytes uint64) {
 		build.ADDQ(operand.Imm(bytes), b)
 	}
 }
+
+// LowestLanes is a mask of the n lowest lanes; n is below 64.
+func LowestLanes(n reg.Register) reg.Register {
+	build.Comment("mask = 1<<n - 1")
+	build.MOVQ(n, reg.RCX)
+	bits := build.GP64()
+	build.MOVQ(operand.U32(1), bits)
+	build.SHLQ(reg.CL, bits)
+	build.DECQ(bits)
+	mask := build.K()
+	build.KMOVQ(bits, mask)
+	return mask
+}

@@ -22,15 +22,41 @@ const (
 	groupBiased  = groupFP32 + 4
 )
 
-// eights are 8 int32 of 8, in memory.
-var eights Mem
+// What kernels have in memory.
+var (
+	eights     Mem    // 8 int32 of 8
+	int4Values Mem    // the 16 values of a weight of 4 bits, as fp32
+	evenBytes  [2]Mem // what brings byte 0 or 2 of each 32 bits to the lowest, with zeros above
+)
+
+// lay lays down 32 bits after 32 bits.
+func lay(name string, words ...uint32) Mem {
+	m := GLOBL(name, NOPTR|RODATA)
+	for i, word := range words {
+		DATA(4*i, U32(word))
+	}
+	return m
+}
+
+func layConstants() {
+	eights = lay("linearEights", 8, 8, 8, 8, 8, 8, 8, 8)
+	values := make([]uint32, 16)
+	for i := range values {
+		values[i] = math.Float32bits(float32(i - 8))
+	}
+	int4Values = lay("linearInt4Values", values...)
+	for i := range evenBytes {
+		var order [4]uint32
+		for j := range order {
+			order[j] = uint32(4*j+2*i) | 0x80808000
+		}
+		evenBytes[i] = lay(fmt.Sprintf("linearByte%d", 2*i), order[:]...)
+	}
+}
 
 // grouped are the kernels that make fp32 of quantised weights.
 func grouped() []family {
-	eights = GLOBL("linearEights", NOPTR|RODATA)
-	for i := range 8 {
-		DATA(4*i, U32(8))
-	}
+	layConstants()
 	of := func(name string, v gen.Vectors, heights []int, g groupedForm) family {
 		return family{name, v, heights, chunkRecords*groups*g.x + 64, 8 * 512 / float64(g.bytes), false, g.kernel}
 	}
@@ -152,15 +178,11 @@ func bytesOfGroup(k kernel, use func([]reg.VecPhysical, int)) {
 	}
 }
 
-// shufflesAndField: what brings byte 0 or 2 of each 32 bits to the lowest, with zeros above; and a field of byte 1.
+// shufflesAndField: those of bytes 0 and 2, and a field of byte 1.
 func shufflesAndField(k *kernel) {
 	k.constants = k.take(4)
-	for i, v := range k.constants[:2] {
-		m := GLOBL(fmt.Sprintf("linearByte%d_%d", 2*i, k.rows), NOPTR|RODATA)
-		for j := range 4 {
-			DATA(4*j, U32(uint32(4*j+2*i)|0x80808000))
-		}
-		VBROADCASTI32X4(m, v)
+	for i, bytes := range evenBytes {
+		VBROADCASTI32X4(bytes, k.constants[i])
 	}
 	newField(8, 8, k.constants[2:])
 }
@@ -204,14 +226,10 @@ func bytesAndFields(k kernel, use func([]reg.VecPhysical, int)) {
 	}
 }
 
-// valuesAndField: the 16 values of a weight, and a field of nibble 4.
+// valuesAndField: those of a weight, and a field of nibble 4.
 func valuesAndField(k *kernel) {
-	values := GLOBL(fmt.Sprintf("linearInt4Values_%d", k.rows), NOPTR|RODATA)
-	for i := range 16 {
-		DATA(4*i, F32(float32(i-8)))
-	}
 	k.constants = k.take(3)
-	VMOVUPS(values, k.constants[0])
+	VMOVUPS(int4Values, k.constants[0])
 	newField(16, 4, k.constants[1:])
 }
 
