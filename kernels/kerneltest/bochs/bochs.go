@@ -89,7 +89,7 @@ func installed() (string, error) {
 }
 
 func start(dir string) (*Machine, error) {
-	m := &Machine{XCR0: AMX, dir: dir, memory: newMemory(), patience: patience, program: map[uint64]bool{}}
+	m := &Machine{XCR0: AMX, dir: dir, memory: newMemory(memoryStart), patience: patience, program: map[uint64]bool{}}
 	err := m.prepare()
 	if err == nil {
 		err = m.launch()

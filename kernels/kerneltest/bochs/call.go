@@ -38,7 +38,7 @@ func (m *Machine) try(routine uintptr, argument unsafe.Pointer, regions []Region
 		return err
 	}
 	if !m.memory.room(len(bits)) {
-		m.memory = newMemory()
+		m.memory = newMemory(memoryStart)
 	}
 	if err := m.copyIn(bits); err != nil {
 		return err
@@ -64,7 +64,7 @@ func (m *Machine) try(routine uintptr, argument unsafe.Pointer, regions []Region
 		err = r.err(uint64(routine), regions)
 	}
 	if err != nil {
-		m.memory = newMemory() // what the machine has now is not known
+		m.memory = newMemory(m.memory.next) // what the machine has now is not known
 		return err
 	}
 	return m.copyOut(stored, after, regions)

@@ -37,8 +37,10 @@ type table struct {
 	first uint64
 }
 
-func newMemory() memory {
-	m := memory{next: memoryStart, data: map[uint64]*page{}, tables: map[table]*page{}, shown: map[uint64]uint64{}}
+// newMemory begins at a physical address. The emulator may go on with instructions that it has decoded where another page's lie
+// by now: memory that is given up is left alone as long as there is more.
+func newMemory(next uint64) memory {
+	m := memory{next: next, data: map[uint64]*page{}, tables: map[table]*page{}, shown: map[uint64]uint64{}}
 	m.set(m.table(3, 0), romEntry, romTable)
 	return m
 }
